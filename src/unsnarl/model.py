@@ -1,0 +1,168 @@
+"""The nouns that cross from room to room, with numbered guarantees.
+
+A record is an index 0 .. n-1, the rank of its id among all ids in the order of
+their UTF-8 bytes. A score is an integer number of score units: SCORE_UNITS of
+them make a probability of 1 (docs/decisions/score-units.md says why a power of
+ten). A cluster, and a component, is named by its smallest record index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Index = NDArray[np.int32]
+Score = NDArray[np.int32]
+Float = NDArray[np.float64]
+
+SCORE_UNITS = 1_000_000_000
+"""Score units in a probability of 1: scores of up to nine decimals are exact."""
+
+
+def to_score_units(probability: float) -> int:
+    """Round a probability (0 .. 1) to whole score units.
+
+    >>> to_score_units(0.7)
+    700000000
+    """
+    return round(probability * SCORE_UNITS)
+
+
+def snap_distance(distance: float) -> float:
+    """Round a distance (0 .. 1) to the grid that heights are compared on.
+
+    A cut of 0.3 and a score of 0.7 then meet exactly: 1 - 0.7 is not 0.3 in floating point.
+
+    >>> snap_distance(1 - 0.7) == snap_distance(0.3) == 0.3
+    True
+    """
+    return (SCORE_UNITS - to_score_units(1.0 - distance)) / SCORE_UNITS
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Hold scored pairs of records in their one canonical form.
+
+    left, right  int32[m]  record indexes
+    score        int32[m]  score units, 0 .. SCORE_UNITS
+    n_records    number of records, those without a pair included
+
+    Guarantees:
+    1. 0 <= left[i] < right[i] < n_records: no self pair, one orientation.
+    2. (left, right) is strictly increasing: sorted, and no pair occurs twice.
+    3. 0 <= score[i] <= SCORE_UNITS.
+    """
+
+    left: Index
+    right: Index
+    score: Score
+    n_records: int
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def check(self) -> None:
+        """Assert the numbered guarantees. Cost: O(m)."""
+        assert len(self.left) == len(self.right) == len(self.score)
+        if len(self) == 0:
+            return
+        assert self.left.min() >= 0 and self.right.max() < self.n_records, "1"
+        assert (self.left < self.right).all(), "1"
+        key = self.left.astype(np.int64) * self.n_records + self.right
+        assert (np.diff(key) > 0).all(), "2"
+        assert self.score.min() >= 0 and self.score.max() <= SCORE_UNITS, "3"
+
+
+@dataclass(frozen=True)
+class Components:
+    """Say which component each record is in.
+
+    component_of  int32[n]  component_of[record] is the smallest record of its component
+
+    Guarantees:
+    1. component_of[c] == c exactly for the records that name a component.
+    2. component_of[r] <= r.
+    """
+
+    component_of: Index
+
+    def check(self) -> None:
+        """Assert the numbered guarantees. Cost: O(n)."""
+        records = np.arange(len(self.component_of))
+        assert (self.component_of <= records).all(), "2"
+        assert (self.component_of[self.component_of] == self.component_of).all(), "1"
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Hold every merge below distance 1: one dendrogram for each component.
+
+    component    int32[k]    component (its smallest record) the merge happens in
+    left, right  int32[k]    the two clusters merged, each named by its smallest record
+    distance     float64[k]  height of the merge, 0 <= distance < 1
+    size         int32[k]    records in the merged cluster
+    n_records    number of records; a record in no merge is a cluster of its own
+
+    Guarantees:
+    1. left[i] < right[i]; the merged cluster is named left[i], the name right[i] is never used again.
+    2. Grouped by component, increasing; inside a component in the order merged, distance never falling.
+    3. size[i] is the sum of the sizes of the two clusters merged.
+    4. At most (records of the component - 1) merges in a component.
+    """
+
+    component: Index
+    left: Index
+    right: Index
+    distance: Float
+    size: Index
+    n_records: int
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def check(self) -> None:
+        """Assert the numbered guarantees. Cost: O(n + k) in Python steps; for tests."""
+        assert (self.left < self.right).all(), "1"
+        assert (np.diff(self.component) >= 0).all(), "2"
+        same = np.diff(self.component) == 0
+        assert (np.diff(self.distance)[same] >= 0).all(), "2"
+        assert ((self.distance >= 0) & (self.distance < 1)).all()
+        size = np.ones(self.n_records, dtype=np.int64)
+        gone = np.zeros(self.n_records, dtype=bool)
+        for left, right, merged in zip(self.left, self.right, self.size, strict=True):
+            assert not gone[left] and not gone[right], "1"
+            gone[right] = True
+            size[left] += size[right]
+            assert size[left] == merged, "3"
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Say which cluster each record is in.
+
+    cluster_of  int32[n]  cluster_of[record] is the smallest record of its cluster
+
+    Guarantees: those of Components, with cluster for component.
+    """
+
+    cluster_of: Index
+
+    def check(self) -> None:
+        """Assert the numbered guarantees. Cost: O(n)."""
+        Components(self.cluster_of).check()
+
+
+class Progress(Protocol):
+    """Receive how far the work is; what a terminal shows of it is the caller's business."""
+
+    def start(self, phase: str, total: int, unit: str) -> None:
+        """Begin a phase of `total` units of work (0: not known)."""
+
+    def update(self, done: int) -> None:
+        """Say how many units of the phase are done so far; never falls inside a phase."""
+
+    def finish(self) -> None:
+        """End the phase."""

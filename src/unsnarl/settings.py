@@ -1,0 +1,62 @@
+"""Every setting of a run: its name, default, range, unit and meaning.
+
+The command line's options and the keyword arguments of the Python functions
+are these fields, with the same names and the same defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from unsnarl.errors import UsageError
+
+LINKAGES = ("average", "single", "complete", "weighted")
+SCORE_KINDS = ("probability", "match_weight", "log_odds", "distance")
+
+
+def _setting(default: Any, meaning: str, *, choices: tuple[str, ...] = (), span: tuple[float, float] | None = None) -> Any:
+    """Declare one field: `choices` for a closed list of words, `span` for a closed range of numbers."""
+    return field(default=default, metadata={"meaning": meaning, "choices": choices, "span": span})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Hold the settings of one run, checked when made."""
+
+    threshold: float = _setting(
+        0.5, "Pairs scoring at least this tie records into one component (a probability).", span=(0.0, 1.0)
+    )
+    cut: float = _setting(0.5, "Clusters closer than this distance (1 - score) are one: `distance <= cut`.", span=(0.0, 1.0))
+    linkage: str = _setting("average", "How the distance of two clusters follows from their pairs.", choices=LINKAGES)
+    score_kind: str = _setting(
+        "probability", "What a score is: probability, match_weight (log2 odds), log_odds, distance.", choices=SCORE_KINDS
+    )
+    id_left: str | None = _setting(None, "Column of PAIRS with the first id (default: found by its name).")
+    id_right: str | None = _setting(None, "Column of PAIRS with the second id (default: found by its name).")
+    score: str | None = _setting(None, "Column of PAIRS with the score (default: found by its name).")
+    record_id: str | None = _setting(None, "Column of RECORDS with the id (default: found by its name).")
+    sep: str | None = _setting(None, "Separator of CSV files (default: found out).")
+    on_bad_score: str = _setting(
+        "error", "What to do with a score that is null, NaN, infinite or out of range.", choices=("error", "drop")
+    )
+    on_conflict: str = _setting(
+        "error", "What to do with a pair given again with another score.", choices=("error", "max", "mean", "min")
+    )
+    allow_unknown_ids: bool = _setting(False, "Add ids that PAIRS has and RECORDS lacks, instead of stopping.")
+    threads: int | None = _setting(None, "Threads to use (default: all processors allowed to this process).", span=(1, 1024))
+    memory_limit: str | None = _setting(None, "Memory the run may use, as 4GB or 800MB (default: 80 % of what the machine has).")
+
+    def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            name = item.name.replace("_", "-")
+            choices, span = item.metadata["choices"], item.metadata["span"]
+            if choices and value not in choices:
+                raise UsageError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
+            if span and value is not None and not (isinstance(value, (int, float)) and span[0] <= value <= span[1]):
+                raise UsageError(f"{name} is {value!r}; it must be a number from {span[0]:g} to {span[1]:g}.")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UsageError(f"{name} is {value!r}; it must be a finite number.")
