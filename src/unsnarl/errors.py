@@ -57,3 +57,5 @@ class ResourceError(UnsnarlError):
 
     exit_code = 5
     code = "resource"
+    component: int | None = None
+    """Smallest record of the component the work was on, where it is known."""

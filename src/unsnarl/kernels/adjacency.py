@@ -11,18 +11,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unsnarl.kernels.arrays import Int32, Int64, Records
+from unsnarl.kernels.arrays import Int32, Records, Slots
 from unsnarl.kernels.jit import kernel
-from unsnarl.kernels.linkages import WEIGHTED, combine, value_of_score
-from unsnarl.kernels.union_find import find
+from unsnarl.kernels.linkages import WEIGHTED, combine
 
+SLOT = np.dtype(
+    [
+        # What reading a list touches, in a quarter of a cache line.
+        ("total", np.int64),  # scratch: value added up for the list being read, 0 between readings
+        ("parent", np.uint32),  # union-find over slots
+        ("size", np.int32),  # records in the cluster, negative while it is a hub
+    ]
+)
 CLUSTER = np.dtype(
     [
         ("birth", np.int64),  # -degree for single records, 1, 2, ... for merged clusters, GONE for dead slots
-        ("size", np.int32),  # records
         ("name", np.int32),  # smallest record
         ("halvings", np.int32),  # weighted linkage: merges so far
         ("ahead", np.int32),  # weighted linkage, dead slots: halvings at death less those of the parent then
+        ("unused", np.int32),
     ]
 )
 SEGMENT = np.dtype(
@@ -35,49 +42,65 @@ SEGMENT = np.dtype(
         ("tail", np.int32),  # of a cluster: last segment of its chain
     ]
 )
+ENTRY = np.dtype(
+    [
+        ("value", np.int64),  # linkage value with the partner
+        ("partner", np.uint32),  # slot of the partner when the entry was written
+    ]
+)
 GONE = np.int64(2**62)
 
 
 class Adjacency(NamedTuple):
     """Clusters and lists.
 
-    parent    int32[n]    union-find over slots
-    clusters  CLUSTER[n]  what is known of each slot
+    slots     SLOT[n]     what reading a list touches
+    clusters  CLUSTER[n]  what else is known of each slot
     segments  SEGMENT[n]  the segment of each slot
-    partner   int32[2m]   entry: slot of the partner when written
-    value     int64[2m]   entry: linkage value with that partner
-    halved    int32[2m]   entry: halvings of the partner when written (weighted linkage, else of length 0)
-    total     int64[n]    scratch: 0 for every slot between readings
-    touched   int32[n]    scratch: the partners found by the last reading
+    entries   ENTRY[2m]   the pool of all entries
+    halved    int32[2m]   halvings of the partner when an entry was written (weighted linkage, else of length 0)
+    touched   uint32[n+1] scratch: the partners found by the last reading (one place to spare)
+
+    Slots in the hot fields are unsigned: a signed index costs a test for a negative one at every step.
     """
 
-    parent: Int32
+    slots: Records
     clusters: Records
     segments: Records
-    partner: Int32
-    value: Int64
+    entries: Records
     halved: Int32
-    total: Int64
-    touched: Int32
+    touched: Slots
 
 
 @kernel
-def fill_lists(left: Int32, right: Int32, score: Int32, linkage: int, lists: Adjacency) -> None:
-    """Write each pair into the segments of both its records.
+def find(slots: Records, slot: int) -> int:
+    """Return the live cluster a slot belongs to.
 
-    Needs: local records, score > 0; segments laid out, used 0. Overwrites: partner, value, used.
-    Each turn: pairs 0 .. i stand in both segments. Ties: none.
+    Needs: nothing. Overwrites: parent (every other link on the way is halved). Each turn: slot is in the same cluster as at the start.
+    Ties: none.
     """
-    segments, partner, value = lists.segments, lists.partner, lists.value
-    for i in range(len(left)):
-        a, b = left[i], right[i]
-        v = value_of_score(linkage, score[i])
-        at = segments[a].first + segments[a].used
-        partner[at], value[at] = b, v
-        segments[a].used += 1
-        at = segments[b].first + segments[b].used
-        partner[at], value[at] = a, v
-        segments[b].used += 1
+    while slots[slot].parent != slot:
+        slots[slot].parent = slots[slots[slot].parent].parent
+        slot = slots[slot].parent
+    return slot
+
+
+@kernel
+def size_of(slots: Records, slot: int) -> int:
+    """Return the number of records in a live cluster."""
+    return abs(slots[slot].size)
+
+
+@kernel
+def is_hub(slots: Records, slot: int) -> bool:
+    """Say whether a live cluster is a hub."""
+    return slots[slot].size < 0
+
+
+@kernel
+def mark_hub(slots: Records, slot: int, hub: bool) -> None:
+    """Note that a live cluster has become a hub, or is none any longer. Overwrites: size. Ties: none."""
+    slots[slot].size = -abs(slots[slot].size) if hub else abs(slots[slot].size)
 
 
 @kernel
@@ -98,40 +121,42 @@ def _read_list(cluster: int, linkage: int, lists: Adjacency) -> int:
     Needs: total all 0; linkage not weighted. Overwrites: touched[:k] (partners), total[partner] (values), parent (halved links).
     Each turn: total[x] is the value of the entries of x seen so far. Ties: none; partners come in the order first seen.
     """
-    parent, segments, partner, value = lists.parent, lists.segments, lists.partner, lists.value
-    total, touched = lists.total, lists.touched
+    slots, segments, entries, touched = lists.slots, lists.segments, lists.entries, lists.touched
     k = 0
     segment = cluster
     while segment != -1:
-        first = segments[segment].first
-        for i in range(first, first + segments[segment].used):
-            x = find(parent, partner[i])
+        first = np.uint64(segments[segment].first)
+        for i in range(first, first + np.uint64(segments[segment].used)):
+            entry = entries[i]
+            # Two links are followed without asking: nearly all partners are reached by then.
+            x = slots[slots[entry.partner].parent].parent
+            if slots[x].parent != x:
+                x = np.uint32(find(slots, np.int64(x)))
+                slots[entry.partner].parent = x
             if x == cluster:
                 continue
-            if total[x] == 0:
-                touched[k] = x
-                k += 1
-                total[x] = value[i]
-            else:
-                total[x] = combine(linkage, total[x], value[i])
+            # No branch: whether a partner has been seen is a coin toss the processor would lose.
+            touched[k] = x
+            k += slots[x].total == 0
+            slots[x].total = combine(linkage, slots[x].total, entry.value)
         segment = segments[segment].follower
     return k
 
 
 @kernel
-def _find_counting(parent: Int32, clusters: Records, slot: int) -> tuple[int, int]:
+def _find_counting(slots: Records, clusters: Records, slot: int) -> tuple[int, int]:
     """Return the live cluster of `slot` and the halvings a value of `slot` has seen up to now.
 
     Needs: weighted linkage. Overwrites: parent and ahead (links halved). Each turn: as in find, `ahead` adding up along the way. Ties: none.
     """
     count = 0
-    while parent[slot] != slot:
-        up = parent[slot]
-        if parent[up] != up:
+    while slots[slot].parent != slot:
+        up = slots[slot].parent
+        if slots[up].parent != up:
             clusters[slot].ahead += clusters[up].ahead
-            parent[slot] = parent[up]
+            slots[slot].parent = slots[up].parent
         count += clusters[slot].ahead
-        slot = parent[slot]
+        slot = slots[slot].parent
     return slot, count + clusters[slot].halvings
 
 
@@ -142,20 +167,20 @@ def _read_halving(cluster: int, own_halvings: int, lists: Adjacency) -> int:
     Needs: total all 0. Overwrites: touched, total, parent, ahead. Each turn: total[x] is the value of the entries of x seen so far.
     Ties: none; what is halved to nothing is left out.
     """
-    segments, total, touched = lists.segments, lists.total, lists.touched
+    slots, segments, touched = lists.slots, lists.segments, lists.touched
     k = 0
     segment = cluster
     while segment != -1:
         first = segments[segment].first
         for i in range(first, first + segments[segment].used):
-            x, seen = _find_counting(lists.parent, lists.clusters, lists.partner[i])
-            v = lists.value[i] >> min(63, seen - lists.halved[i] + own_halvings)
+            x, seen = _find_counting(slots, lists.clusters, np.int64(lists.entries[i].partner))
+            v = lists.entries[i].value >> min(63, seen - lists.halved[i] + own_halvings)
             if x == cluster or v == 0:
                 continue
-            if total[x] == 0:
+            if slots[x].total == 0:
                 touched[k] = x
                 k += 1
-            total[x] += v
+            slots[x].total += v
         segment = segments[segment].follower
     return k
 
@@ -175,24 +200,24 @@ def write_list(cluster: int, k: int, linkage: int, lists: Adjacency) -> int:
     Needs: touched[:k] and total as read_list left them (a total of 0 is not written). Overwrites: the cluster's entries and segments, total.
     Each turn: j partners are written, each segment before the current one is full. Ties: none.
     """
-    segments, total, touched = lists.segments, lists.total, lists.touched
+    slots, segments, entries, touched = lists.slots, lists.segments, lists.entries, lists.touched
     segment = cluster
     room, at = segments[segment].room, segments[segment].first
     used = 0
     written = 0
     for j in range(k):
         x = touched[j]
-        v = total[x]
+        v = slots[x].total
         if v == 0:
             continue
-        total[x] = 0
+        slots[x].total = 0
         while used == room:
             segments[segment].used = used
             segment = segments[segment].follower
             room, at = segments[segment].room, segments[segment].first
             used = 0
-        lists.partner[at + used] = x
-        lists.value[at + used] = v
+        entries[at + used].partner = x
+        entries[at + used].value = v
         if linkage == WEIGHTED:
             lists.halved[at + used] = lists.clusters[x].halvings
         used += 1

@@ -13,7 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unsnarl.kernels.adjacency import GONE, Adjacency, join_chains, read_list, write_list
+from unsnarl.kernels.adjacency import (
+    GONE,
+    Adjacency,
+    is_hub,
+    join_chains,
+    mark_hub,
+    read_list,
+    size_of,
+    write_list,
+)
 from unsnarl.kernels.arrays import Int64, Records
 from unsnarl.kernels.fractions import SLACK, compare_quotients
 from unsnarl.kernels.hubs import (
@@ -34,7 +43,7 @@ from unsnarl.kernels.hubs import (
 )
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import AVERAGE, SINGLE, combine, numerator, weight_of_size
-from unsnarl.kernels.queue import Queue, holds_bound, remove, set_key
+from unsnarl.kernels.queue import Queue, forget_bound, holds_bound, remove, set_key
 
 ROW_WIDTH = 4
 """Partners kept in a row: enough that rows are seldom read again."""
@@ -65,6 +74,7 @@ MATCH = np.dtype(
     [
         ("birth", np.int64),  # of the partner when the row was filled
         ("value", np.int64),  # numerator of the similarity with it
+        ("ratio", np.float64),  # value by the weight of the partner's size, rounded: decides nearly all comparisons
         ("partner", np.int32),  # its slot
         ("size", np.int32),  # its size then
     ]
@@ -113,33 +123,38 @@ def _is_older(clusters: Records, a: int, b: int) -> bool:
 
 
 @kernel
-def _insert(row: Records, matches: Records, linkage: int, x: int, value: int, clusters: Records) -> None:
+def _is_worse(match: Records, linkage: int, ratio: float, x: int, value: int, lists: Adjacency) -> bool:
+    """Say whether an entry of a row comes after partner x, of that value and ratio. Ties: smaller name first."""
+    if match.ratio < ratio * (1.0 - SLACK):
+        return True
+    if match.ratio * (1.0 - SLACK) > ratio:
+        return False
+    weight = weight_of_size(linkage, size_of(lists.slots, x))
+    order = compare_quotients(match.value, weight_of_size(linkage, match.size), value, weight)
+    return order < 0 or (order == 0 and lists.clusters[match.partner].name > lists.clusters[x].name)
+
+
+@kernel
+def _insert(row: Records, matches: Records, linkage: int, x: int, value: int, lists: Adjacency) -> None:
     """Put partner x into a row where it belongs, if it is among the best ROW_WIDTH so far.
 
-    Needs: row (ROW) and matches (MATCH[ROW_WIDTH]) of one slot. Overwrites: both. Each turn: entries at and after `at` are worse than x.
-    Ties: smaller name first.
+    Needs: row (ROW) and matches (MATCH[ROW_WIDTH]) of one slot. Overwrites: both. Each turn: entries at and after `at` are worse than x,
+    and stand one place further on. Births are left for the end. Ties: smaller name first.
     """
-    count = row.count
-    size = clusters[x].size
-    weight = weight_of_size(linkage, size)
-    at = count
-    while at > 0:
-        before = matches[at - 1]
-        order = compare_quotients(value, weight, before.value, weight_of_size(linkage, before.size))
-        if order < 0 or (order == 0 and clusters[before.partner].name < clusters[x].name):
-            break
-        at -= 1
-    if count == ROW_WIDTH:
+    size = size_of(lists.slots, x)
+    ratio = value / weight_of_size(linkage, size)
+    if row.count == ROW_WIDTH:
         row.hidden = 1
-        if at == ROW_WIDTH:
+        if not _is_worse(matches[ROW_WIDTH - 1], linkage, ratio, x, value, lists):
             return
     else:
-        count += 1
-        row.count = count
-    for i in range(count - 1, at, -1):
-        matches[i].birth, matches[i].value = matches[i - 1].birth, matches[i - 1].value
-        matches[i].partner, matches[i].size = matches[i - 1].partner, matches[i - 1].size
-    matches[at].birth, matches[at].value = clusters[x].birth, value
+        row.count += 1
+    at = row.count - 1
+    while at > 0 and _is_worse(matches[at - 1], linkage, ratio, x, value, lists):
+        matches[at].value, matches[at].ratio = matches[at - 1].value, matches[at - 1].ratio
+        matches[at].partner, matches[at].size = matches[at - 1].partner, matches[at - 1].size
+        at -= 1
+    matches[at].value, matches[at].ratio = value, ratio
     matches[at].partner, matches[at].size = x, size
 
 
@@ -150,28 +165,29 @@ def fill_row(graph: Graph, linkage: int, slot: int, k: int, older_only: bool) ->
     Needs: scratch as read_list left it. Overwrites: the row; total of partners that can never merge becomes 0.
     Each turn: the row holds the best of the partners seen. Ties: as _insert.
     """
-    clusters, hubs, total, touched = graph.lists.clusters, graph.hubs.hubs, graph.lists.total, graph.lists.touched
+    clusters, slots, touched = graph.lists.clusters, graph.lists.slots, graph.lists.touched
     row, matches = graph.rows[slot], graph.matches[slot]
     row.at, row.count, row.hidden = 0, 0, 0
-    own_size = clusters[slot].size
+    own_size = size_of(slots, slot)
     worst = -1.0
     for j in range(k):
         x = touched[j]
-        if hubs[x].start >= 0 or (older_only and not _is_older(clusters, x, slot)):
+        size = slots[x].size
+        if size < 0 or (older_only and not _is_older(clusters, x, slot)):
             continue
-        size = clusters[x].size
-        value = numerator(linkage, total[x], own_size, size)
+        value = numerator(linkage, slots[x].total, own_size, size)
         if value == 0:
-            total[x] = 0
+            slots[x].total = 0
             continue
         # Most partners fail here, on doubles; what is near the worst of a full row is compared exactly.
-        if value / weight_of_size(linkage, size) < worst:
+        if value < worst * weight_of_size(linkage, size):
             row.hidden = 1
             continue
-        _insert(row, matches, linkage, x, value, clusters)
+        _insert(row, matches, linkage, x, value, graph.lists)
         if row.count == ROW_WIDTH:
-            last = matches[ROW_WIDTH - 1]
-            worst = last.value / weight_of_size(linkage, last.size) * (1.0 - SLACK)
+            worst = matches[ROW_WIDTH - 1].ratio * (1.0 - SLACK)
+    for i in range(row.count):
+        matches[i].birth = clusters[matches[i].partner].birth
 
 
 @kernel
@@ -190,9 +206,9 @@ def _write(graph: Graph, linkage: int, slot: int, k: int) -> None:
 @kernel
 def _offer(graph: Graph, linkage: int, slot: int, x: int, value: int) -> None:
     """Key a slot by its pair with x."""
-    clusters = graph.lists.clusters
+    clusters, slots = graph.lists.clusters, graph.lists.slots
     a, b = clusters[slot].name, clusters[x].name
-    bottom = np.int64(weight_of_size(linkage, clusters[slot].size)) * weight_of_size(linkage, clusters[x].size)
+    bottom = np.int64(weight_of_size(linkage, size_of(slots, slot))) * weight_of_size(linkage, size_of(slots, x))
     set_key(graph.queue, slot, value, bottom, min(a, b), max(a, b))
 
 
@@ -200,7 +216,7 @@ def _offer(graph: Graph, linkage: int, slot: int, x: int, value: int) -> None:
 def _offer_hub(graph: Graph, linkage: int, hub: int) -> None:
     """Key a hub by the best of its heap. Overwrites: heap, queue, the first place of the hub's row."""
     clusters = graph.lists.clusters
-    x, value, n_looked_up = best_partner(graph.hubs, linkage, hub, graph.lists.parent, clusters)
+    x, value, n_looked_up = best_partner(graph.hubs, linkage, hub, graph.lists)
     graph.counters[N_READ] += 8 * n_looked_up
     if x < 0:
         remove(graph.queue, hub)
@@ -223,14 +239,14 @@ def offer_row(graph: Graph, linkage: int, slot: int) -> bool:
         at += 1
     row.at = at
     if at < count:
-        _offer(graph, linkage, slot, matches[at].partner, matches[at].value)
+        _offer(graph, linkage, slot, np.int64(matches[at].partner), matches[at].value)
     elif row.hidden == 0:
         remove(graph.queue, slot)
     elif holds_bound(graph.queue, slot):
         return False
     else:
         last = matches[count - 1]
-        bottom = np.int64(weight_of_size(linkage, last.size)) * weight_of_size(linkage, clusters[slot].size)
+        bottom = np.int64(weight_of_size(linkage, last.size)) * weight_of_size(linkage, size_of(graph.lists.slots, slot))
         set_key(graph.queue, slot, last.value, bottom, -1, -1)
     return True
 
@@ -245,11 +261,12 @@ def _make_hub(graph: Graph, linkage: int, slot: int, degree: int) -> None:
     hubs, lists = graph.hubs, graph.lists
     k = _read(graph, linkage, slot, 0)
     open_hub(hubs, slot, degree)
+    mark_hub(lists.slots, slot, True)
     for j in range(k):
-        x = lists.touched[j]
-        set_partner(hubs, slot, x, lists.total[x])
+        x = np.int64(lists.touched[j])
+        set_partner(hubs, slot, x, lists.slots[x].total)
     _write(graph, linkage, slot, k)
-    fill_heap(hubs, linkage, slot, lists.clusters)
+    fill_heap(hubs, linkage, slot, lists)
 
 
 @kernel
@@ -265,9 +282,10 @@ def _unmake_hub(graph: Graph, linkage: int, hub: int) -> None:
         x = table[i].slot
         if x != EMPTY:
             lists.touched[k] = x
-            lists.total[x] = table[i].value
+            lists.slots[x].total = table[i].value
             k += 1
     close_hub(graph.hubs, hub)
+    mark_hub(lists.slots, hub, False)
     write_list(hub, k, linkage, lists)
 
 
@@ -279,16 +297,18 @@ def _tell_hubs(graph: Graph, linkage: int, k: int, kept: int, gone: int, may_ris
     Each turn: partners 0 .. j know. Ties: none.
     """
     hubs, lists = graph.hubs, graph.lists
+    if n_live_hubs(hubs) == 0:
+        return
     for j in range(k):
-        x = lists.touched[j]
-        if hubs.hubs[x].start < 0:
+        x = np.int64(lists.touched[j])
+        if not is_hub(lists.slots, x):
             continue
         graph.counters[N_READ] += 8
         if drop_partner(hubs, x, gone) != 0:
             graph.counters[N_FOLDED] += 1
-        place = set_partner(hubs, x, kept, lists.total[x])
+        place = set_partner(hubs, x, kept, lists.slots[x].total)
         if may_rise:
-            push_partner(hubs, linkage, x, place, lists.clusters)
+            push_partner(hubs, linkage, x, place, lists)
             _offer_hub(graph, linkage, x)
 
 
@@ -298,9 +318,11 @@ def _unite(graph: Graph, kept: int, gone: int) -> None:
 
     Needs: both live. Overwrites: parent, clusters, queue. Ties: none.
     """
-    clusters = graph.lists.clusters
-    graph.lists.parent[gone] = kept
-    clusters[kept].size += clusters[gone].size
+    clusters, slots = graph.lists.clusters, graph.lists.slots
+    hub = is_hub(slots, kept)
+    slots[gone].parent = kept
+    slots[kept].size = size_of(slots, kept) + size_of(slots, gone)
+    mark_hub(slots, kept, hub)
     clusters[kept].name = min(clusters[kept].name, clusters[gone].name)
     graph.counters[N_BIRTHS] += 1
     clusters[kept].birth = graph.counters[N_BIRTHS]
@@ -318,9 +340,9 @@ def _tell_name(graph: Graph, linkage: int, hub: int) -> None:
     """
     hubs = graph.hubs
     for i in range(n_live_hubs(hubs)):
-        other = hubs.live[i]
+        other = np.int64(hubs.live[i])
         if other != hub and value_with(hubs, other, hub) != 0:
-            push_partner(hubs, linkage, other, locate(hubs, other, hub), graph.lists.clusters)
+            push_partner(hubs, linkage, other, locate(hubs, other, hub), graph.lists)
             _offer_hub(graph, linkage, other)
 
 
@@ -330,19 +352,19 @@ def _add_to_hub(graph: Graph, linkage: int, hub: int, small: int, x: int) -> Non
 
     Needs: scratch total[x] is that value; x is not the hub. Overwrites: the hub, the hub x may be, total[x]. Ties: none.
     """
-    hubs, clusters = graph.hubs, graph.lists.clusters
-    value = graph.lists.total[x]
-    graph.lists.total[x] = 0
+    hubs, slots = graph.hubs, graph.lists.slots
+    value = slots[x].total
+    slots[x].total = 0
     before = value_with(hubs, hub, x)
     if before != 0:
         value = combine(linkage, before, value)
     at = set_partner(hubs, hub, x, value)
     place = hubs.table[at]
-    weight = weight_of_size(linkage, clusters[x].size)
+    weight = weight_of_size(linkage, size_of(slots, x))
     # An equal quotient too: the partner may have come under a smaller name since.
     if compare_quotients(value, weight, place.pushed_value, weight_of_size(linkage, place.pushed_size)) >= 0:
-        push_partner(hubs, linkage, hub, at, clusters)
-    if hubs.hubs[x].start >= 0:
+        push_partner(hubs, linkage, hub, at, graph.lists)
+    if is_hub(slots, x):
         drop_partner(hubs, x, small)
         set_partner(hubs, x, hub, value)
 
@@ -362,9 +384,9 @@ def _absorb(graph: Graph, linkage: int, hub: int, small: int) -> None:
     _unite(graph, hub, small)
     drop_partner(hubs, hub, small)
     for j in range(k):
-        x = lists.touched[j]
+        x = np.int64(lists.touched[j])
         if x == hub:
-            lists.total[x] = 0
+            lists.slots[x].total = 0
         else:
             _add_to_hub(graph, linkage, hub, small, x)
     graph.counters[N_FOLDED] += n_before - hubs.hubs[hub].degree
@@ -381,10 +403,9 @@ def _merge_lists(graph: Graph, linkage: int, kept: int, gone: int) -> None:
 
     Needs: both live. Overwrites: all but merges. Ties: none.
     """
-    hubs = graph.hubs.hubs
     was_hub = False
     for slot in (kept, gone):
-        if hubs[slot].start >= 0:
+        if is_hub(graph.lists.slots, slot):
             was_hub = True
             _unmake_hub(graph, linkage, slot)
     _unite(graph, kept, gone)
@@ -394,16 +415,17 @@ def _merge_lists(graph: Graph, linkage: int, kept: int, gone: int) -> None:
     # With single linkage a union can tie with its better part under a smaller name.
     _tell_hubs(graph, linkage, k, kept, gone, was_hub or linkage == SINGLE)
     _write(graph, linkage, kept, k)
-    # Whatever key the slot had was the old cluster's: a bound of that would be taken for one of this.
-    remove(graph.queue, kept)
+    # Whatever key the slot had was the old cluster's: a bound of that is none of this.
+    forget_bound(graph.queue, kept)
     offer_row(graph, linkage, kept)
 
 
 @kernel
 def _degree(graph: Graph, slot: int) -> int:
     """Return how long a cluster's list, or a hub's table, is."""
-    hub = graph.hubs.hubs[slot]
-    return hub.degree if hub.start >= 0 else graph.lists.segments[slot].n_entries
+    if is_hub(graph.lists.slots, slot):
+        return graph.hubs.hubs[slot].degree
+    return graph.lists.segments[slot].n_entries
 
 
 @kernel
@@ -428,14 +450,14 @@ def _merge(graph: Graph, linkage: int, a: int, b: int) -> bool:
 
     Needs: (a, b) is the best pair of all. Overwrites: all. Ties: the slot with the longer list is kept.
     """
-    hubs, rows = graph.hubs, graph.rows
+    hubs, rows, lists = graph.hubs, graph.rows, graph.lists
     large, small = (a, b) if _degree(graph, a) >= _degree(graph, b) else (b, a)
     n_large, n_small = _degree(graph, large), _degree(graph, small)
     if LOPSIDED * n_small > n_large:
         _merge_lists(graph, linkage, large, small)
         rows[large].debt = 0
         return True
-    if hubs.hubs[large].start < 0:
+    if not is_hub(lists.slots, large):
         if not _should_be_hub(graph, linkage, large):
             _merge_lists(graph, linkage, large, small)
             rows[large].debt += n_large
@@ -446,8 +468,8 @@ def _merge(graph: Graph, linkage: int, a: int, b: int) -> bool:
     elif 2 * (n_large + n_small) > hubs.hubs[large].span:
         if _lacks_places(graph, n_large + n_small):
             return False
-        widen_hub(hubs, linkage, large, n_large + n_small, graph.lists.clusters)
-    if hubs.hubs[small].start >= 0:
+        widen_hub(hubs, linkage, large, n_large + n_small, lists)
+    if is_hub(lists.slots, small):
         _unmake_hub(graph, linkage, small)
     _absorb(graph, linkage, large, small)
     return True
@@ -459,7 +481,7 @@ def _look_again(graph: Graph, linkage: int, slot: int) -> bool:
 
     Needs: slot tops the queue. Overwrites: its row or heap, its key. Ties: none.
     """
-    if graph.hubs.hubs[slot].start >= 0:
+    if is_hub(graph.lists.slots, slot):
         _offer_hub(graph, linkage, slot)
     elif offer_row(graph, linkage, slot):
         return True
@@ -474,7 +496,7 @@ def _look_again(graph: Graph, linkage: int, slot: int) -> bool:
         k = _read(graph, linkage, slot, 0)
         fill_row(graph, linkage, slot, k, True)
         _write(graph, linkage, slot, k)
-        remove(graph.queue, slot)
+        forget_bound(graph.queue, slot)
         offer_row(graph, linkage, slot)
     return True
 
@@ -493,13 +515,14 @@ def agglomerate(graph: Graph, linkage: int, budget: int) -> int:
         if counters[N_READ] >= stop:
             return GOING_ON
         counters[N_READ] += 8
-        slot = queue.heap[0]
+        # One integer type for slots keeps the compiler from making every kernel twice.
+        slot = np.int64(queue.heap[0])
         key, match = queue.keys[slot], graph.matches[slot, graph.rows[slot].at]
-        x = match.partner
+        x = np.int64(match.partner)
         if key.low >= 0 and clusters[x].birth == match.birth:
             merge = graph.merges[counters[N_MERGES]]
             merge.top, merge.bottom, merge.left, merge.right = key.top, key.bottom, key.low, key.high
-            merge.size = clusters[slot].size + clusters[x].size
+            merge.size = size_of(graph.lists.slots, slot) + size_of(graph.lists.slots, x)
             if not _merge(graph, linkage, slot, x):
                 return GOING_ON
             counters[N_MERGES] += 1

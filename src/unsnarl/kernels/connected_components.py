@@ -10,16 +10,12 @@ from unsnarl.kernels.union_find import find
 
 
 @kernel
-def connected_components(left: Int32, right: Int32, score: Int32, threshold: int, n_records: int) -> Int32:
-    """Return int32[n]: the smallest record of each record's component; pairs scoring >= threshold tie.
+def _connect(left: Int32, right: Int32, score: Int32, threshold: int, parent: Int32) -> None:
+    """Point every record at the smallest of its component; pairs scoring >= threshold tie.
 
-    Needs: 0 <= left, right < n_records. Overwrites: nothing.
-    Each turn: parent[i] <= i; two records are in one set when a chain of the pairs seen ties them.
-    Ties: the smaller record stands for the set. Cost: near n + m steps, 4 bytes a record.
+    Needs: parent[i] == i. Overwrites: parent.
+    Each turn: parent[i] <= i; two records are in one set when a chain of the pairs seen ties them. Ties: the smaller record stands for the set.
     """
-    parent = np.empty(n_records, dtype=np.int32)
-    for i in range(n_records):
-        parent[i] = i
     for i in range(len(left)):
         if score[i] >= threshold:
             a = find(parent, left[i])
@@ -29,6 +25,16 @@ def connected_components(left: Int32, right: Int32, score: Int32, threshold: int
             elif b < a:
                 parent[a] = b
     # Links point to smaller records, so one sweep upwards makes every one point at its smallest.
-    for i in range(n_records):
+    for i in range(len(parent)):
         parent[i] = parent[parent[i]]
+
+
+def connected_components(left: Int32, right: Int32, score: Int32, threshold: int, n_records: int) -> Int32:
+    """Return int32[n]: the smallest record of each record's component; a pair ties its records when its score is >= threshold.
+
+    left, right int32[m] in 0 .. n_records - 1, in any order; score int32[m] and threshold in score units.
+    Cost: near n + m steps, 4 bytes a record.
+    """
+    parent = np.arange(n_records, dtype=np.int32)
+    _connect(left, right, score, threshold, parent)
     return parent

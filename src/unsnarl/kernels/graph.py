@@ -1,26 +1,17 @@
-"""From the pairs of some whole components to a graph ready to agglomerate, and from its merges to heights."""
+"""From the pairs of some whole components to a graph ready to agglomerate."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from unsnarl.kernels.adjacency import CLUSTER, SEGMENT, Adjacency, fill_lists, read_list, write_list
-from unsnarl.kernels.arrays import Float64, Int32, Records
+from unsnarl.kernels.adjacency import CLUSTER, ENTRY, SEGMENT, SLOT, Adjacency, read_list, write_list
+from unsnarl.kernels.arrays import Int32
 from unsnarl.kernels.best_match import MATCH, MERGE, N_COUNTERS, ROW, ROW_WIDTH, Graph, fill_row, offer_row
 from unsnarl.kernels.hubs import make_hubs
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import WEIGHTED
 from unsnarl.kernels.queue import KEY, Queue
-
-EXACT_DOUBLE = 2**53
-
-
-@kernel
-def _count_partners(left: Int32, right: Int32, degree: Int32) -> None:
-    """Add each record's pairs to degree. Needs: degree 0. Overwrites: degree. Ties: none."""
-    for i in range(len(left)):
-        degree[left[i]] += 1
-        degree[right[i]] += 1
+from unsnarl.kernels.split import Part, count_partners, write_entries
 
 
 @kernel
@@ -40,37 +31,38 @@ def _lay_out(degree: Int32, linkage: int) -> Adjacency:
     """Make room for the entries of every record, each in a segment of its own."""
     n = len(degree)
     n_entries = int(degree.sum(dtype=np.int64))
-    slots = np.arange(n, dtype=np.int32)
+    records = np.arange(n, dtype=np.int32)
     clusters = np.zeros(n, dtype=CLUSTER)
     clusters["birth"] = -degree.astype(np.int64)
-    clusters["size"] = 1
-    clusters["name"] = slots
+    clusters["name"] = records
+    slots = np.zeros(n, dtype=SLOT)
+    slots["parent"] = records
+    slots["size"] = 1
     segments = np.zeros(n, dtype=SEGMENT)
     segments["first"][1:] = np.cumsum(degree[:-1], dtype=np.int64)
     segments["n_entries"] = segments["room"] = degree
     segments["follower"] = -1
-    segments["tail"] = slots
+    segments["tail"] = records
     return Adjacency(
-        parent=slots,
+        slots=slots,
         clusters=clusters,
         segments=segments,
-        partner=np.empty(n_entries, dtype=np.int32),
-        value=np.empty(n_entries, dtype=np.int64),
+        entries=np.empty(n_entries, dtype=ENTRY),
         halved=np.zeros(n_entries if linkage == WEIGHTED else 0, dtype=np.int32),
-        total=np.zeros(n, dtype=np.int64),
-        touched=np.empty(n, dtype=np.int32),
+        touched=np.empty(n + 1, dtype=np.uint32),
     )
 
 
-def make_graph(n: int, left: Int32, right: Int32, score: Int32, linkage: int) -> Graph:
-    """Make the graph of n records and m pairs (local records, score units, score > 0), every record a cluster.
+def make_graph(part: Part, linkage: int) -> Graph:
+    """Make the graph of a part's k records and m pairs over score 0, every record a cluster.
 
-    Cost: O(n + m) time; 24 bytes a pair and about 300 a record.
+    Cost: O(k + m) time; 24 bytes a pair and about 370 a record.
     """
+    n = len(part.members)
     degree = np.zeros(n, dtype=np.int32)
-    _count_partners(left, right, degree)
+    count_partners(part, degree)
     lists = _lay_out(degree, linkage)
-    fill_lists(left, right, score, linkage, lists)
+    write_entries(part, linkage, lists.segments, lists.entries)
     keys = np.zeros(n, dtype=KEY)
     keys["place"] = -1
     graph = Graph(
@@ -84,38 +76,3 @@ def make_graph(n: int, left: Int32, right: Int32, score: Int32, linkage: int) ->
     )
     _fill_rows(graph, linkage)
     return graph
-
-
-@kernel
-def _gcd(a: int, b: int) -> int:
-    """Return the greatest common divisor (Euclid)."""
-    while b != 0:
-        a, b = b, a % b
-    return a
-
-
-@kernel
-def height(top: int, bottom: int, units: int) -> float:
-    """Return 1 - top / (bottom * units), correctly rounded while bottom * units < 2**53 or the quotient reduces to that.
-
-    Needs: 0 < top <= bottom * units; all int64. Ties: none.
-    """
-    if bottom * float(units) >= 2.0**62:
-        return max(0.0, 1.0 - top / (bottom * float(units)))
-    whole = bottom * units
-    rest = whole - top
-    if whole >= EXACT_DOUBLE:
-        shared = _gcd(whole, rest)
-        whole //= shared
-        rest //= shared
-    return rest / whole
-
-
-@kernel
-def write_heights(merges: Records, units: int, found: Float64) -> None:
-    """Write the height of each merge into found, float64[k].
-
-    Needs: quotients as the queue made them. Overwrites: found. Each turn: heights 0 .. i are set. Ties: none.
-    """
-    for i in range(len(merges)):
-        found[i] = height(merges[i].top, merges[i].bottom, units)

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from unsnarl.kernels.adjacency import Adjacency, find, size_of
 from unsnarl.kernels.arrays import Int32, Int64, Records
 from unsnarl.kernels.fractions import compare_quotients
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import weight_of_size
-from unsnarl.kernels.union_find import find
 
 EMPTY = -1
 N_CLASSES = 48
@@ -173,7 +173,7 @@ def drop_partner(hubs: Hubs, hub: int, slot: int) -> int:
         at = start + ((at - start + 1) & mask)
         if hubs.table[at].slot == EMPTY:
             break
-        home = _home(hubs.table[at].slot, start, span)
+        home = _home(np.int64(hubs.table[at].slot), start, span)
         # A slot may move back into the hole only if that is not before its home on the ring.
         if ((at - home) & mask) >= ((at - hole) & mask):
             hubs.table[hole].slot, hubs.table[hole].value = hubs.table[at].slot, hubs.table[at].value
@@ -254,7 +254,7 @@ def _sink_entry(hubs: Hubs, linkage: int, hub: int, at: int) -> None:
 
 
 @kernel
-def fill_heap(hubs: Hubs, linkage: int, hub: int, clusters: Records) -> None:
+def fill_heap(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> None:
     """Make the heap anew from the table: one true entry for each partner.
 
     Needs: the table is right. Overwrites: heap, pushed_value, pushed_size. Each turn: as a heap is built. Ties: as _is_before.
@@ -262,13 +262,13 @@ def fill_heap(hubs: Hubs, linkage: int, hub: int, clusters: Records) -> None:
     start, span = hubs.hubs[hub].start, hubs.hubs[hub].span
     length = 0
     for i in range(start, start + span):
-        x = hubs.table[i].slot
+        x = np.int64(hubs.table[i].slot)
         if x == EMPTY:
             continue
         at = start + length
-        hubs.heap[at].slot, hubs.heap[at].name = x, clusters[x].name
-        hubs.heap[at].size, hubs.heap[at].value = clusters[x].size, hubs.table[i].value
-        hubs.table[i].pushed_value, hubs.table[i].pushed_size = hubs.table[i].value, clusters[x].size
+        hubs.heap[at].slot, hubs.heap[at].name = x, lists.clusters[x].name
+        hubs.heap[at].size, hubs.heap[at].value = size_of(lists.slots, x), hubs.table[i].value
+        hubs.table[i].pushed_value, hubs.table[i].pushed_size = hubs.table[i].value, size_of(lists.slots, x)
         length += 1
     hubs.hubs[hub].length = length
     for at in range(length // 2 - 1, -1, -1):
@@ -276,7 +276,7 @@ def fill_heap(hubs: Hubs, linkage: int, hub: int, clusters: Records) -> None:
 
 
 @kernel
-def push_partner(hubs: Hubs, linkage: int, hub: int, place: int, clusters: Records) -> None:
+def push_partner(hubs: Hubs, linkage: int, hub: int, place: int, lists: Adjacency) -> None:
     """Put the partner at a place of the table on the heap, as it is now.
 
     Needs: place holds a partner. Overwrites: heap, pushed_value, pushed_size. Each turn: as an entry rises. Ties: as _is_before.
@@ -284,13 +284,13 @@ def push_partner(hubs: Hubs, linkage: int, hub: int, place: int, clusters: Recor
     start = hubs.hubs[hub].start
     if hubs.hubs[hub].length == hubs.hubs[hub].span:
         # Full of entries long out of date: what the table holds now needs at most half of the room.
-        fill_heap(hubs, linkage, hub, clusters)
+        fill_heap(hubs, linkage, hub, lists)
         return
-    x = hubs.table[place].slot
+    x = np.int64(hubs.table[place].slot)
     at = hubs.hubs[hub].length
-    hubs.heap[start + at].slot, hubs.heap[start + at].name = x, clusters[x].name
-    hubs.heap[start + at].size, hubs.heap[start + at].value = clusters[x].size, hubs.table[place].value
-    hubs.table[place].pushed_value, hubs.table[place].pushed_size = hubs.table[place].value, clusters[x].size
+    hubs.heap[start + at].slot, hubs.heap[start + at].name = x, lists.clusters[x].name
+    hubs.heap[start + at].size, hubs.heap[start + at].value = size_of(lists.slots, x), hubs.table[place].value
+    hubs.table[place].pushed_value, hubs.table[place].pushed_size = hubs.table[place].value, size_of(lists.slots, x)
     hubs.hubs[hub].length += 1
     while at > 0:
         up = (at - 1) >> 1
@@ -312,7 +312,7 @@ def _pop(hubs: Hubs, linkage: int, hub: int) -> None:
 
 
 @kernel
-def best_partner(hubs: Hubs, linkage: int, hub: int, parent: Int32, clusters: Records) -> tuple[int, int, int]:
+def best_partner(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> tuple[int, int, int]:
     """Return (partner, value, entries looked up) of a hub's best pair, partner -1 where it has none.
 
     Needs: every partner has an entry that is no smaller than its pair's key today, or is covered by the partner's own heap.
@@ -322,18 +322,18 @@ def best_partner(hubs: Hubs, linkage: int, hub: int, parent: Int32, clusters: Re
     n_looked_up = 0
     while hubs.hubs[hub].length > 0:
         n_looked_up += 1
-        x = hubs.heap[start].slot
-        today = find(parent, x)
+        x = np.int64(hubs.heap[start].slot)
+        today = find(lists.slots, x)
         if today == hub:
             _pop(hubs, linkage, hub)
             continue
         place = locate(hubs, hub, today)
-        value, size = hubs.table[place].value, clusters[today].size
+        value, size = hubs.table[place].value, size_of(lists.slots, today)
         if x == today and hubs.heap[start].value == value and hubs.heap[start].size == size:
             return today, value, n_looked_up
         _pop(hubs, linkage, hub)
         if hubs.table[place].pushed_value != value or hubs.table[place].pushed_size != size:
-            push_partner(hubs, linkage, hub, place, clusters)
+            push_partner(hubs, linkage, hub, place, lists)
     return -1, np.int64(0), n_looked_up
 
 
@@ -364,7 +364,7 @@ def close_hub(hubs: Hubs, hub: int) -> None:
 
 
 @kernel
-def widen_hub(hubs: Hubs, linkage: int, hub: int, degree: int, clusters: Records) -> None:
+def widen_hub(hubs: Hubs, linkage: int, hub: int, degree: int, lists: Adjacency) -> None:
     """Move a hub to a block with room for `degree` partners.
 
     Needs: places_short(degree) == 0. Overwrites: the hub. Each turn: partners before i stand in the new block. Ties: none.
@@ -373,6 +373,6 @@ def widen_hub(hubs: Hubs, linkage: int, hub: int, degree: int, clusters: Records
     open_hub(hubs, hub, degree)
     for i in range(old_start, old_start + old_span):
         if hubs.table[i].slot != EMPTY:
-            set_partner(hubs, hub, hubs.table[i].slot, hubs.table[i].value)
+            set_partner(hubs, hub, np.int64(hubs.table[i].slot), hubs.table[i].value)
     _give_block(hubs, old_start, old_span)
-    fill_heap(hubs, linkage, hub, clusters)
+    fill_heap(hubs, linkage, hub, lists)

@@ -6,10 +6,10 @@ For two clusters A and B the engine keeps one integer value:
 |----------|---------------------------------------------------|-------------------------|
 | average  | sum of the scores of pairs crossing               | value / (|A| |B|)       |
 | single   | largest score crossing                            | value                   |
-| complete | pairs crossing (high 32 bits), smallest score     | smallest, 0 if any lacks|
+| complete | pairs crossing (high 32 bits), largest distance   | 1 - that, 0 if any lacks|
 | weighted | score * 2**32, halved at every merge of A or of B | value / 2**32           |
 
-A pair never scored counts as score 0. All four never let a union be more alike to a third cluster than its better part, which is
+The value of no pairs is 0, and combining with it changes nothing. A pair never scored counts as score 0. All four never let a union be more alike to a third cluster than its better part, which is
 what the best-match table lives on. Average is exact; weighted is exact for 32 halvings and rounds down to 2**-62 after them.
 """
 
@@ -22,6 +22,7 @@ SINGLE = 1
 COMPLETE = 2
 WEIGHTED = 3
 
+_UNITS = 1_000_000_000
 _LOW = (1 << 32) - 1
 
 
@@ -29,7 +30,7 @@ _LOW = (1 << 32) - 1
 def value_of_score(linkage: int, score: int) -> int:
     """Return the value of two records from their score (score units, > 0)."""
     if linkage == COMPLETE:
-        return (1 << 32) | score
+        return (1 << 32) | (_UNITS - score)
     if linkage == WEIGHTED:
         return score << 32
     return score
@@ -37,12 +38,12 @@ def value_of_score(linkage: int, score: int) -> int:
 
 @kernel
 def combine(linkage: int, value1: int, value2: int) -> int:
-    """Return the value of two clusters from the values of two parts of their crossing pairs (both > 0)."""
+    """Return the value of two clusters from the values of two parts of their crossing pairs."""
     if linkage == SINGLE:
         return max(value1, value2)
     if linkage == COMPLETE:
         crossing = (value1 >> 32) + (value2 >> 32)
-        return (crossing << 32) | min(value1 & _LOW, value2 & _LOW)
+        return (crossing << 32) | max(value1 & _LOW, value2 & _LOW)
     return value1 + value2
 
 
@@ -50,7 +51,7 @@ def combine(linkage: int, value1: int, value2: int) -> int:
 def numerator(linkage: int, value: int, size_a: int, size_b: int) -> int:
     """Return the top of the similarity's quotient, 0 where the two clusters can never merge."""
     if linkage == COMPLETE:
-        return value & _LOW if (value >> 32) == size_a * size_b else 0
+        return _UNITS - (value & _LOW) if (value >> 32) == size_a * size_b else 0
     return value
 
 

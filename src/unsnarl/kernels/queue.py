@@ -116,3 +116,9 @@ def set_key(queue: Queue, slot: int, top: int, bottom: int, low: int, high: int)
 def holds_bound(queue: Queue, slot: int) -> bool:
     """Say whether a slot stands in the heap with a bound."""
     return queue.keys[slot].place >= 0 and queue.keys[slot].low < 0
+
+
+@kernel
+def forget_bound(queue: Queue, slot: int) -> None:
+    """Make a slot's key, if it is a bound, one no longer: it is about to be set anew. Overwrites: low. Ties: none."""
+    queue.keys[slot].low = 0

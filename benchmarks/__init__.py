@@ -1,0 +1,1 @@
+"""Benchmarks: seeded graphs, one process for each measurement, tables written by script."""

@@ -1,0 +1,169 @@
+"""Measure, and write the tables: `python -m benchmarks [--only NAME ...] [--quick] [--repeats N]`.
+
+Results are kept in benchmarks/results.json, so that a table can be measured
+again alone. Tables go to docs/benchmarks.md, and a short one to README.md
+where it has the markers of the block named `summary`. `--quick` measures small
+graphs once, writes nothing, and shows that everything runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks import startup, tables
+from benchmarks.cases import TABLES, Case
+from benchmarks.measure import save
+
+HOME = Path(__file__).parent
+RESULTS = HOME / "results.json"
+PAGE = HOME.parent / "docs" / "benchmarks.md"
+README = HOME.parent / "README.md"
+LONGEST_SECONDS = 300
+PACKAGES = ("numpy", "numba", "scipy", "fastcluster", "scikit-network")
+TITLES = {
+    "black-hole": "The black hole",
+    "many-components": "Many components",
+    "complete": "Complete graphs",
+    "growth": "Growth",
+    "million": "A million records in one component",
+    "startup": "Start-up",
+}
+
+
+def _version(package: str) -> str:
+    """Return the version of an installed package, or say that it is not there."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _machine() -> str:
+    """Describe the machine, the versions and the day in one line."""
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        model = names[0].partition(":")[2].strip() if names else model
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    where = f"{model}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()}, Python {platform.python_version()}"
+    return f"{where}, {versions}; {datetime.date.today().isoformat()}"
+
+
+def _measure_once(folder: Path, method: str, least_seconds: float) -> dict[str, Any]:
+    """Measure in a process of its own; a failure or a time-out becomes a note."""
+    command = [sys.executable, "-m", "benchmarks.measure", str(folder), method, str(least_seconds)]
+    try:
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=LONGEST_SECONDS, cwd=HOME.parent
+        )
+    except subprocess.TimeoutExpired:
+        return {"note": f"stopped after {LONGEST_SECONDS} s"}
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines()
+        return {"note": f"failed: {lines[-1] if lines else done.returncode}"}
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _median(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Take the median of every figure of several runs; a failed run stands for all."""
+    for run in runs:
+        if "note" in run:
+            return run
+    combined = dict(runs[0])
+    for name, value in runs[0].items():
+        if isinstance(value, (int, float)):
+            combined[name] = statistics.median(run[name] for run in runs)
+    combined["same_every_run"] = len({run.get("clusters") for run in runs}) == 1
+    return combined
+
+
+def _run_case(case: Case, repeats: int) -> dict[str, Any]:
+    """Make a graph, run every method on it in turn, `repeats` rounds of all methods."""
+    with tempfile.TemporaryDirectory() as name:
+        graph = case.make()
+        save(graph, Path(name))
+        n_pairs, n_records = len(graph.left), graph.n_records
+        del graph
+        least = 0.3 if n_pairs < 2_000_000 else 0.0
+        runs: dict[str, list[dict[str, Any]]] = {method: [] for method in case.methods}
+        for _ in range(repeats):
+            for method, found in runs.items():
+                if not any("note" in run for run in found):
+                    found.append(_measure_once(Path(name), method, least if method.startswith("unsnarl") else 0.0))
+    methods = {method: _median(found) for method, found in runs.items()}
+    for method, found in methods.items():
+        print(f"  {case.label}: {method}: {found.get('note') or tables.seconds(found['seconds'])}", file=sys.stderr)
+    return {
+        "name": case.name,
+        "label": case.label,
+        "n_pairs": n_pairs,
+        "n_records": n_records,
+        "methods": methods,
+        "skipped": dict(case.skipped),
+    }
+
+
+def _run_table(name: str, quick: bool, repeats: int) -> dict[str, Any]:
+    """Measure one table."""
+    print(f"{name} ...", file=sys.stderr)
+    result: dict[str, Any] = {"machine": _machine(), "repeats": repeats}
+    if name == "startup":
+        return {**result, "startup": startup.run(repeats)}
+    return {**result, "cases": [_run_case(case, repeats) for case in TABLES[name](quick)]}
+
+
+def _as_text(name: str, result: dict[str, Any]) -> str:
+    """Write one table with its title and where it was measured."""
+    if name == "startup":
+        body = tables.startup(result["startup"])
+    elif name == "growth":
+        body = tables.growth(result["cases"])
+    else:
+        body = tables.compare(result["cases"])
+    n_runs = f"median of {result['repeats']} processes" if result["repeats"] > 1 else "one process each"
+    return f"## {TITLES[name]}\n\n{body}\n\n{n_runs}; {result['machine']}"
+
+
+def _write(results: dict[str, Any], measured: list[str]) -> None:
+    """Keep the results and write the tables measured now into the pages."""
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    for name in measured:
+        tables.write_block(PAGE, name, _as_text(name, results[name]))
+    short = tables.summary(results)
+    tables.write_block(PAGE, "summary", short)
+    if README.exists() and "<!-- bench:summary -->" in README.read_text():
+        tables.write_block(README, "summary", short)
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    names = [*TABLES, "startup"]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write the tables.")
+    parser.add_argument("--only", choices=names, action="append", help="measure this table only (may be given again)")
+    parser.add_argument("--quick", action="store_true", help="small graphs, one run, nothing written")
+    parser.add_argument("--repeats", type=int, default=5, help="processes for each measurement (default 5)")
+    given = parser.parse_args()
+    chosen = given.only or names
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name in chosen:
+        results[name] = _run_table(name, given.quick, 1 if given.quick else given.repeats)
+        print(_as_text(name, results[name]), end="\n\n", flush=True)
+        if not given.quick:
+            _write(results, [name])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,286 @@
+"""What one can ask for: the switchboard between the command line, Python callers and the rooms.
+
+This is the one module that imports inside functions, so that naming a request
+costs nothing: NumPy, DuckDB and the compiler are loaded when work begins.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from unsnarl.errors import UsageError
+from unsnarl.settings import Settings
+
+if TYPE_CHECKING:
+    from unsnarl.evaluation.metrics import Evaluation
+    from unsnarl.model import Progress
+    from unsnarl.report.demo import Demo
+    from unsnarl.report.intake import Input
+    from unsnarl.report.profile import InputReport
+    from unsnarl.report.result import Result
+    from unsnarl.report.timing import Clock
+
+
+class SettingsFields(TypedDict, total=False):
+    """Keyword arguments of a request: the fields of Settings, with their types."""
+
+    threshold: float
+    cut: float
+    linkage: str
+    score_kind: str
+    id_left: str | None
+    id_right: str | None
+    score: str | None
+    record_id: str | None
+    sep: str | None
+    on_bad_score: str
+    on_conflict: str
+    allow_unknown_ids: bool
+    threads: int | None
+    memory_limit: str | None
+
+
+def _make_settings(given: SettingsFields) -> Settings:
+    """Make Settings, and put an unknown name in words of ours."""
+    unknown = sorted(set(given) - set(SettingsFields.__annotations__))
+    if unknown:
+        known = ", ".join(SettingsFields.__annotations__)
+        raise UsageError(f"There is no setting {unknown[0]!r}.", hint=f"Settings are: {known}.")
+    return Settings(**given)
+
+
+def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock) -> Input:
+    """Read, check and intern what was given; the engine's memory is free again afterwards."""
+    from unsnarl import solve
+    from unsnarl.files.checksums import Given, describe_inputs
+    from unsnarl.files.pairs import explain_conflicts, read_pairs
+    from unsnarl.files.records import read_records
+    from unsnarl.files.session import Session
+    from unsnarl.interning import intern
+    from unsnarl.report.forecast import refuse_oversize
+    from unsnarl.report.intake import Input, describe_losses
+
+    with Session(settings.threads, settings.memory_limit) as session:
+        with clock.phase("reading"):
+            source = read_pairs(session, pairs, settings)
+            record_source = None if records is None else read_records(session, records, settings)
+            rows = intern(session, source, record_source, settings)
+        refuse_oversize(rows.n_records, len(rows.left), settings.memory_limit)
+        arrays = (rows.left, rows.right, rows.score, rows.n_records)
+        canonical, tally = clock.run("sorting", lambda: solve.canonical_pairs(*arrays, settings.on_conflict))
+        if tally.n_conflicts and settings.on_conflict == "error":
+            first = [(rows.ids[left], rows.ids[right]) for left, right in tally.conflicts.tolist()]
+            raise explain_conflicts(source, tally.n_conflicts, first)
+        given: list[tuple[str, Given]] = [("pairs", source)]
+        if record_source is not None:
+            given.append(("records", record_source))
+        counts = {
+            **rows.tally,
+            "n_pairs": len(canonical),
+            "n_self_pairs": tally.n_self,
+            "n_repeated_pairs": tally.n_repeated,
+            "n_conflicts": tally.n_conflicts,
+        }
+        return Input(
+            pairs=canonical,
+            ids=rows.ids.texts(),
+            counts=counts,
+            notes=describe_losses(source, counts, settings),
+            inputs=describe_inputs(given),
+            kind=source.kind,
+            threads=session.threads,
+        )
+
+
+def cluster(
+    pairs: Any, records: Any = None, *, progress: Progress | None = None, **settings: Unpack[SettingsFields]
+) -> Result:
+    """Cluster the records that scored pairs connect.
+
+    pairs     two ids and a score in each row: a path, a glob or a list of them (Parquet, CSV, JSON
+              lines), a pandas, Polars or Arrow frame, a DuckDB relation, or a list of dicts
+    records   the ids of all records, in any of the same forms (default: those in pairs); a record in
+              no pair is a cluster of its own
+    progress  told how far the work is (default: nobody)
+    settings  the fields of Settings: threshold=0.5, cut=0.5, linkage="average", ...
+
+    Raises UsageError for a setting out of range, InputError where the input breaks the contract of
+    docs/input.md, ResourceError where memory or disk run out.
+    Cost: O(m log m) time and O(n + m) memory for n records and m pairs.
+
+    >>> rows = [{"id_l": "a", "id_r": "b", "match_probability": 0.9},
+    ...         {"id_l": "b", "id_r": "c", "match_probability": 0.6}]
+    >>> cluster(rows, cut=0.5).clusters[1]["cluster_size"], cluster(rows, cut=0.8).clusters[1]["cluster_size"]
+    (2, 3)
+    """
+    from unsnarl import dendrogram, solve
+    from unsnarl.engines import local
+    from unsnarl.files.tables import make_components
+    from unsnarl.report.findings import Findings
+    from unsnarl.report.result import Result
+    from unsnarl.report.timing import Clock
+
+    chosen = _make_settings(settings)
+    clock = Clock(progress)
+    given = _read_input(pairs, records, chosen, clock)
+    components = clock.run("finding components", lambda: solve.find_components(given.pairs, chosen.threshold))
+    with clock.time("linking"):
+        try:
+            forest = local.link(given.pairs, components, chosen.linkage, given.threads, progress)
+        except ResourceError as error:
+            if error.component is not None:
+                error.add_note(f"It is the component of record {given.ids[error.component]!r}.")
+            raise
+    with clock.phase("cutting"):
+        clustering = dendrogram.cut_forest(forest, chosen.cut)
+        table = make_components(given.ids, given.pairs, components, clustering, chosen.threshold)
+    found = Findings(
+        settings=chosen,
+        ids=given.ids,
+        components=components,
+        forest=forest,
+        clustering=clustering,
+        component_table=table,
+        counts=given.counts,
+        notes=given.notes,
+        pairs=given.pairs,
+        inputs=given.inputs,
+        phases=clock.phases,
+    )
+    return Result(found, given.kind)
+
+
+def check(
+    pairs: Any, records: Any = None, *, progress: Progress | None = None, **settings: Unpack[SettingsFields]
+) -> InputReport:
+    """Look the input over and forecast what a run needs, without clustering.
+
+    The arguments are those of `cluster`. Nothing is raised for what is wrong with the input: the
+    report lists every problem, and not only the first.
+    """
+    from unsnarl.files.profile import profile_input
+    from unsnarl.files.session import Session
+    from unsnarl.report.forecast import forecast_run
+    from unsnarl.report.profile import InputReport
+    from unsnarl.report.timing import Clock
+
+    chosen = _make_settings(settings)
+    with Session(chosen.threads, chosen.memory_limit) as session, Clock(progress).phase("checking"):
+        profile = profile_input(session, pairs, records, chosen)
+    facts = profile.facts
+    n_records = max(facts.get("n_ids", 0), facts.get("n_record_rows", 0))
+    forecast = forecast_run(n_records, facts["n_pair_rows"]) if "n_pair_rows" in facts else None
+    return InputReport(facts=facts, problems=profile.problems, forecast=forecast)
+
+
+def open_run(folder: str | os.PathLike[str]) -> Result:
+    """Open a finished RUN; everything but the condensed matrices can be asked of it again.
+
+    Raises InputError where there is none, or it was not finished.
+    """
+    from unsnarl.files.parts import FrameKind
+    from unsnarl.files.runs import open_run as open_files
+    from unsnarl.files.session import Session
+    from unsnarl.report.findings import read_findings
+    from unsnarl.report.result import Result
+
+    with Session() as session:
+        return Result(read_findings(session, open_files(folder)), FrameKind("path"))
+
+
+def cut(run: str | os.PathLike[str] | Result, at: float) -> Any:
+    """Give the clusters of a RUN, by its folder or as a Result, at another cut (0 .. 1)."""
+    from unsnarl.report.result import Result
+
+    result = run if isinstance(run, Result) else open_run(run)
+    return result.cut(at)
+
+
+def refuse_existing(folder: str | os.PathLike[str], force: bool = False) -> None:
+    """Refuse an output folder that exists, or cannot be made, before any work is done. Raises InputError."""
+    from unsnarl.files.runs import refuse_existing as refuse
+
+    refuse(folder, force)
+
+
+def refuse_file(path: str | os.PathLike[str], force: bool = False) -> None:
+    """Refuse an output file that exists, or whose ending says nothing, before any work is done."""
+    from unsnarl.report.export import refuse_file as refuse
+
+    refuse(os.fspath(path), force)
+
+
+def measure(clusters: Any, truth: Any, *, truth_id: str | None = None, truth_entity: str | None = None) -> Evaluation:
+    """Compare clusters with the truth; as `evaluate`, with the counts held apart from the figures."""
+    from unsnarl.files.session import Session
+    from unsnarl.files.truth import read_truth
+    from unsnarl.report.comparison import compare_with_truth, read_clusters
+    from unsnarl.report.findings import Findings
+
+    with Session() as session:
+        known = read_truth(session, truth, truth_id, truth_entity)
+        # Looked at by what it holds: loading the class of Result would load the compiler.
+        found = getattr(clusters, "found", None)
+        if isinstance(found, Findings):
+            return compare_with_truth(found.ids, found.clustering.cluster_of, known)
+        return compare_with_truth(*read_clusters(session, clusters), known)
+
+
+def evaluate(
+    clusters: Any, truth: Any, *, truth_id: str | None = None, truth_entity: str | None = None
+) -> dict[str, float | int]:
+    """Compare clusters with the truth.
+
+    clusters      a Result, the folder of a RUN, or a table with the columns id and cluster_id
+    truth         a table of record id and entity: a path or any kind of frame
+    truth_id      column of the truth with the record id (default: found by its name)
+    truth_entity  column of the truth with the entity (default: found by its name)
+
+    Gives pairwise and B-cubed precision, recall and F1 by the names of docs/evaluation.md, and counts:
+    n_evaluated, n_without_truth, n_unknown, n_clusters, n_entities. Records without truth, and ids of
+    the truth that the run lacks, are left out and counted. Raises InputError where no record has truth.
+    """
+    return measure(clusters, truth, truth_id=truth_id, truth_entity=truth_entity).as_dict()
+
+
+def format_evaluation(evaluation: Evaluation) -> list[str]:
+    """Lay out the figures of a comparison for a terminal."""
+    from unsnarl.report.summary import format_evaluation as lay_out
+
+    return lay_out(evaluation)
+
+
+def metric_names() -> tuple[str, ...]:
+    """Name the figures of `evaluate`, in the order they are shown."""
+    from unsnarl.evaluation.metrics import METRICS
+
+    return METRICS
+
+
+def demo(folder: str | os.PathLike[str] = "unsnarl-demo", *, progress: Progress | None = None) -> Demo:
+    """Cluster the 50,578 real records that come with the program, and compare the answer with the truth.
+
+    folder  where the RUN goes; an earlier demo there is replaced
+
+    Raises InputError where the folder holds anything else.
+    """
+    from unsnarl.files.session import Session
+    from unsnarl.files.truth import read_truth
+    from unsnarl.report import demo as steps
+    from unsnarl.report.comparison import compare_with_truth
+
+    example = steps.find_example("historical50k")
+    is_replaced = steps.is_demo(folder)
+    refuse_existing(folder, is_replaced)
+    result = cluster(example.pairs, example.records, progress=progress)
+    result.write(folder, force=is_replaced)
+    with Session() as session:
+        known = read_truth(session, example.truth)
+    found = result.found
+    return steps.describe_demo(
+        found.summary(),
+        before=compare_with_truth(found.ids, found.components.component_of, known),
+        after=compare_with_truth(found.ids, found.clustering.cluster_of, known),
+        folder=folder,
+    )

@@ -1,0 +1,176 @@
+"""How a command ends: its exit code, and what it says when it fails.
+
+0 done; 1 internal error; 2 usage; 3 the input breaks the contract; 4 a gate failed;
+5 out of memory, disk or time; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from unsnarl.errors import ResourceError, UnsnarlError, UsageError
+
+SCHEMA = 1
+"""Version of the JSON that --json prints; a field may be added without a new version, none is taken away."""
+
+INTERRUPTED = 130
+
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DEBUG = "UNSNARL_DEBUG"
+
+
+def print_data(text: str) -> None:
+    """Write to standard output; a reader that has seen enough (`| head`) is no error."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more when it exits; there must be something left to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+
+
+def print_json(content: dict[str, Any], ok: bool = True) -> None:
+    """Write the one object of --json to standard output."""
+    print_data(json.dumps({"ok": ok, "schema": SCHEMA, **content}, ensure_ascii=False) + "\n")
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    """Write lines meant for people to standard error."""
+    click.echo("\n".join(lines), err=True)
+
+
+def _class_names(error: BaseException) -> set[str]:
+    """Name the classes an exception is of, for packages that have their own door."""
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
+def translate(error: Exception) -> UnsnarlError:
+    """Put any exception into the words and the exit code of an UnsnarlError."""
+    if isinstance(error, UnsnarlError):
+        return error
+    if isinstance(error, click.ClickException):
+        return UsageError(error.format_message())
+    text = str(error)
+    if isinstance(error, MemoryError) or "OutOfMemoryException" in _class_names(error):
+        hint = "Give it more with --memory-limit, or use a machine that has more."
+        return ResourceError(f"Memory ran out. {text}".strip(), hint=hint)
+    if (isinstance(error, OSError) and error.errno in _FULL_DISK) or "No space left on device" in text:
+        return ResourceError(
+            f"The disk is full. {text}", hint="Make room, then run it again; nothing was left half-written."
+        )
+    if isinstance(error, OSError) and error.filename is not None:
+        return UsageError(f"{error.filename}: {error.strerror}.")
+    return UnsnarlError(f"Internal error: {type(error).__name__}: {text}", hint=f"{_DEBUG}=1 shows where it happened.")
+
+
+def error_as_dict(error: UnsnarlError) -> dict[str, Any]:
+    """Put an error into plain dicts and strings, for JSON; `code` is stable, the words are not."""
+    return {
+        "error": {
+            "code": error.code,
+            "exit_code": error.exit_code,
+            "problem": error.problem,
+            "examples": error.examples,
+            "hint": error.hint,
+        }
+    }
+
+
+def _report(error: Exception, as_json: bool) -> int:
+    """Tell the user about an error; return the exit code."""
+    translated = translate(error)
+    if os.environ.get(_DEBUG):
+        traceback.print_exception(error)
+    if isinstance(error, click.UsageError):
+        error.show(sys.stderr)
+    else:
+        print_lines([f"unsnarl: {translated}"])
+    if as_json:
+        print_json(error_as_dict(translated), ok=False)
+    return translated.exit_code
+
+
+class _Scratch:
+    """One folder for everything temporary in this process.
+
+    Its name is known before it is made, so an interruption at any moment finds it and removes it.
+    """
+
+    def __init__(self) -> None:
+        self._before = tempfile.tempdir
+        self._path = os.path.join(tempfile.gettempdir(), f"unsnarl-{os.getpid()}-{secrets.token_hex(8)}")
+
+    def make(self) -> None:
+        """Make the folder; where none can be made, whoever needs one will say so."""
+        with contextlib.suppress(OSError):
+            os.mkdir(self._path, mode=0o700)
+            tempfile.tempdir = self._path
+
+    def remove(self) -> None:
+        """Remove the folder and all that is in it."""
+        tempfile.tempdir = self._before
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
+def _leave_interrupted(scratch: _Scratch) -> NoReturn:
+    """End the process now: a kernel still at work in another thread is not waited for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    scratch.remove()
+    print_lines(["unsnarl: interrupted."])
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(INTERRUPTED)
+
+
+class _Interruption:
+    """Remember that Ctrl-C was pressed, whatever becomes of the exception it raises.
+
+    A library may answer the KeyboardInterrupt with an error of its own: DuckDB raises a RuntimeError.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+
+    def watch(self) -> None:
+        """Take over Ctrl-C, unless it is ignored or somebody else's already."""
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._answer)
+
+    def _answer(self, _number: int, _frame: FrameType | None) -> None:
+        self.came = True
+        raise KeyboardInterrupt
+
+
+def run(command: click.Command, arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; does not return when interrupted."""
+    as_json = "--json" in arguments
+    interruption, scratch = _Interruption(), _Scratch()
+    try:
+        interruption.watch()
+        scratch.make()
+        answer = command.main(args=list(arguments), prog_name="unsnarl", standalone_mode=False)
+        return answer if isinstance(answer, int) else 0
+    except (KeyboardInterrupt, click.Abort):
+        _leave_interrupted(scratch)
+    except Exception as error:  # noqa: BLE001  (whatever it is, the user gets a message and an exit code)
+        if interruption.came:
+            _leave_interrupted(scratch)
+        return _report(error, as_json)
+    finally:
+        scratch.remove()

@@ -1,0 +1,94 @@
+"""From what the user typed to a list of files that exist: paths, globs, folders of parts."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+
+from unsnarl.errors import InputError
+
+PARQUET_ENDINGS = (".parquet", ".pq", ".parq")
+DELIMITED_ENDINGS = (".csv", ".tsv", ".txt", ".psv", ".tab")
+JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
+_COMPRESSED = ".gz"
+
+
+def find_format(path: str) -> str | None:
+    """Tell the format from a file's name: parquet, delimited or json; None if the name does not say.
+
+    >>> find_format("pairs.CSV.gz"), find_format("part-0.snappy.parquet"), find_format("README")
+    ('delimited', 'parquet', None)
+    """
+    name = path.lower().removesuffix(_COMPRESSED)
+    if name.endswith(PARQUET_ENDINGS):
+        return "parquet"
+    if name.endswith(DELIMITED_ENDINGS):
+        return "delimited"
+    return "json" if name.endswith(JSON_ENDINGS) else None
+
+
+def _list_folder(folder: str, role: str) -> list[str]:
+    """List the data files of a folder and its subfolders; names in . or _ are other tools' bookkeeping."""
+    found = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
+        found += [os.path.join(where, name) for name in names if not name.startswith((".", "_")) and find_format(name)]
+    if not found:
+        raise InputError(
+            f"{role}: the folder {folder} has no data file in it.",
+            hint="Data files end in .parquet, .csv, .tsv, .txt or .jsonl (the texts also with .gz).",
+        )
+    formats = {find_format(path): path for path in sorted(found)}
+    if len(formats) > 1:
+        raise InputError(
+            f"{role}: the folder {folder} has files of {len(formats)} formats.",
+            examples=list(formats.values()),
+            hint="Name the files you mean, or use a pattern such as 'folder/*.parquet'.",
+        )
+    return sorted(found)
+
+
+def _expand(path: str, role: str) -> list[str]:
+    """Expand one path, glob or folder to files, sorted by name."""
+    if os.path.isdir(path):
+        return _list_folder(path, role)
+    if os.path.exists(path):
+        return [path]
+    if glob.has_magic(path):
+        found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
+        if not found:
+            raise InputError(f"{role}: no file matches {path!r}.", hint="Check the pattern and the folder you are in.")
+        return found
+    raise InputError(f"{role}: there is no file {path!r}.", hint="Check the name and the folder you are in.")
+
+
+def _refuse_repeats(files: list[str], role: str) -> None:
+    """Refuse a file that is named twice, under the same or another name: its pairs would count twice."""
+    seen: dict[tuple[int, int], str] = {}
+    repeats = []
+    for path in files:
+        status = os.stat(path)
+        identity = (status.st_dev, status.st_ino)
+        if identity in seen:
+            repeats.append(path if path == seen[identity] else f"{path} is {seen[identity]}")
+        seen.setdefault(identity, path)
+    if repeats:
+        raise InputError(
+            f"{role}: {len(repeats)} {'file is' if len(repeats) == 1 else 'files are'} named more than once.",
+            examples=repeats,
+            hint="Name each file once; a pattern or a folder may already contain it.",
+        )
+
+
+def find_files(given: Sequence[str | os.PathLike[str]], role: str) -> list[str]:
+    """Expand paths, globs and folders to the files to read.
+
+    Each item: a file, a folder of parts (read with its subfolders) or a pattern with * ? [ ].
+    Raises InputError: no such file, no match, nothing in the folder, a file named twice.
+    """
+    files = [path for item in given for path in _expand(os.fspath(item), role)]
+    if not files:
+        raise InputError(f"{role}: no file is named.")
+    _refuse_repeats(files, role)
+    return files

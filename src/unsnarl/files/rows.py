@@ -1,0 +1,107 @@
+"""Rows of a source as SQL: all parts as one query, or one part with its row numbers to find examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from unsnarl.errors import InputError
+from unsnarl.files.parts import Part, Scan, explain_failure
+from unsnarl.files.session import Columns, EngineError, Session
+
+N_EXAMPLES = 5
+ROW_NOTE = "(Rows are data rows, counted from 1; a header line is not counted.)"
+
+
+@dataclass(frozen=True)
+class View:
+    """Hold what is selected from one part: SQL expressions and the names they get."""
+
+    part: Part
+    selected: tuple[tuple[str, str], ...]
+
+    def query(self, table: str | None = None) -> str:
+        """Give the SELECT, from the part's table or another of the same shape."""
+        items = ", ".join(f"{expression} AS {name}" for name, expression in self.selected)
+        return f"SELECT {items} FROM {table or self.part.table}"
+
+
+def unite(views: Sequence[View]) -> str:
+    """Give one query over all parts; neighbouring files of the same shape become one scan."""
+    groups: list[list[View]] = []
+    for view in views:
+        scan, last = view.part.scan, groups[-1][0] if groups else None
+        same = scan is not None and last is not None and last.part.scan is not None and last.selected == view.selected
+        if same and _shape(view) == _shape(groups[-1][0]):
+            groups[-1].append(view)
+        else:
+            groups.append([view])
+    return " UNION ALL ".join(_query_group(group) for group in groups)
+
+
+def _shape(view: View) -> tuple[object, ...]:
+    """Tell what two scans must have in common to be read as one."""
+    scan = view.part.scan
+    assert scan is not None
+    types = tuple((name, column.type) for name, column in view.part.columns.items())
+    return scan.function, scan.options, types
+
+
+def _query_group(group: list[View]) -> str:
+    first = group[0].part.scan
+    if first is None or len(group) == 1:
+        return group[0].query()
+    paths = tuple(path for view in group for path in (view.part.scan.paths if view.part.scan else ()))
+    return group[0].query(Scan(first.function, paths, first.options).table())
+
+
+def guard(session: Session, views: Sequence[View], query: str) -> list[tuple[Any, ...]]:
+    """Run a query over the views; a file that cannot be read becomes an InputError that names it and the row."""
+    try:
+        return session.rows(query)
+    except EngineError as error:
+        raise explain_failure(session, [view.part for view in views], error) from None
+
+
+def guard_arrays(session: Session, views: Sequence[View], query: str) -> Columns:
+    """Do as `guard`, and give the columns as arrays, masked where null."""
+    try:
+        return session.arrays(query)
+    except EngineError as error:
+        raise explain_failure(session, [view.part for view in views], error) from None
+
+
+def find_rows(session: Session, views: Sequence[View], condition: str, shown: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Find the first rows that meet a condition: (part name, row number from 1, the shown columns...)."""
+    found: list[tuple[Any, ...]] = []
+    for view in views:
+        wanted = N_EXAMPLES - len(found)
+        if wanted <= 0:
+            break
+        query = (
+            f"SELECT row, {', '.join(shown)} "
+            f"FROM (SELECT row_number() OVER () AS row, * FROM ({view.query()})) AS numbered "
+            f"WHERE {condition} ORDER BY row LIMIT {wanted}"
+        )
+        found += [(view.part.name, *row) for row in guard(session, [view], query)]
+    return found
+
+
+def count_rows(session: Session, views: Sequence[View], condition: str = "true") -> int:
+    """Count the rows that meet a condition."""
+    return int(guard(session, views, f"SELECT count(*) FROM ({unite(views)}) AS united WHERE {condition}")[0][0])
+
+
+def say_rows(n_rows: int) -> str:
+    """Write a number of rows.
+
+    >>> say_rows(1), say_rows(1200)
+    ('1 row', '1,200 rows')
+    """
+    return "1 row" if n_rows == 1 else f"{n_rows:,} rows"
+
+
+def input_error(problem: str, examples: list[str], hint: str) -> InputError:
+    """Make an InputError whose examples name rows, with the note on how rows are counted."""
+    return InputError(problem, examples=examples, hint=f"{hint} {ROW_NOTE}")

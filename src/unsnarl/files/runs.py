@@ -1,0 +1,237 @@
+"""A RUN: three Parquet files and run.json, which is written last; a RUN without it is not finished."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from unsnarl.errors import InputError, ResourceError
+from unsnarl.files.atomic import new_folder, recover, sync_file
+from unsnarl.files.checksums import find_checksum
+from unsnarl.files.parts import first_line
+from unsnarl.files.session import Columns, EngineError, Session, quote_name, quote_text
+from unsnarl.files.tables import SCHEMAS
+
+MANIFEST = "run.json"
+FORMAT = 1
+ROW_GROUP_ROWS = 122_880
+_MADE_LATER = ("report.html", "lineage.parquet", "decisions.jsonl")
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Hold what goes into a RUN.
+
+    clusters, merges, components  tables as `unsnarl.files.tables` makes them, in the order they are written
+    settings                      the settings of the run, by name
+    inputs                        as `describe_inputs` gives them
+    counts                        figures of the run, by name
+    phases                        for each phase its seconds and peak memory in bytes
+    """
+
+    clusters: Columns
+    merges: Columns
+    components: Columns
+    settings: dict[str, Any]
+    inputs: list[dict[str, Any]] = field(default_factory=list)
+    counts: dict[str, Any] = field(default_factory=dict)
+    phases: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def find_versions() -> dict[str, str]:
+    """Give the versions of everything that has a say in the result; nothing is imported for it."""
+    versions = {"python": platform.python_version()}
+    for name in ("unsnarl", "numpy", "numba", "duckdb"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "unknown"
+    return versions
+
+
+def _find_strangers(folder: str) -> list[str]:
+    """List what is in a folder that no run of ours put there."""
+    ours = {f"{name}.parquet" for name in SCHEMAS} | {MANIFEST, *_MADE_LATER}
+    return sorted(set(os.listdir(folder)) - ours)
+
+
+def refuse_existing(folder: str | os.PathLike[str], force: bool) -> None:
+    """Refuse, before the work starts, an output that exists or that could not be written.
+
+    With `force` a folder is let pass if it holds nothing but files of a RUN: nothing else is ever deleted.
+    Raises InputError.
+    """
+    target = os.path.abspath(folder)
+    recover(target)
+    if os.path.lexists(target):
+        if not force:
+            raise InputError(f"{folder} exists already.", hint="Choose another name, or replace it with --force.")
+        if os.path.islink(target) or not os.path.isdir(target):
+            raise InputError(f"{folder} is not a folder.", hint="Choose another name; --force only replaces a RUN.")
+        strangers = _find_strangers(target)
+        if strangers:
+            raise InputError(
+                f"{folder} holds files that are not of a RUN.",
+                examples=strangers,
+                hint="Move them; --force deletes only a RUN.",
+            )
+    parent = os.path.dirname(target)
+    while not os.path.lexists(parent):
+        parent = os.path.dirname(parent)
+    if not os.path.isdir(parent) or not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{folder} cannot be made: {parent} is not a folder you can write to.", hint="Choose another place."
+        )
+
+
+def _write_table(session: Session, path: str, name: str, columns: Columns) -> int:
+    """Write one table, in the order of its rows; gives the number of rows after reading it back."""
+    schema = SCHEMAS[name]
+    n_rows = len(columns[next(iter(schema))])
+    arrays = {f"c{position}": columns[column] for position, column in enumerate(schema)}
+    arrays["row"] = np.arange(n_rows, dtype=np.int64)
+    view = session.register("table", arrays)
+    items = ", ".join(
+        f"CAST(c{position} AS {type_}) AS {quote_name(column)}"
+        for position, (column, type_) in enumerate(schema.items())
+    )
+    try:
+        with session.on_one_thread():
+            session.run(
+                f"COPY (SELECT {items} FROM {view} ORDER BY row) TO {quote_text(path)} "
+                f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
+            )
+        sync_file(path)
+        found = int(session.value(f"SELECT count(*) FROM read_parquet({quote_text(path)}, hive_partitioning=false)"))
+    except EngineError as error:
+        raise ResourceError(f"{os.path.basename(path)} could not be written: {first_line(error)}") from None
+    finally:
+        session.unregister(view)
+    if found != n_rows:
+        raise ResourceError(
+            f"{os.path.basename(path)} reads back with {found:,} rows, not {n_rows:,}.", hint="Check the disk."
+        )
+    return n_rows
+
+
+def _to_plain(value: Any) -> Any:
+    """Turn a NumPy number or array into what JSON knows."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no place in {MANIFEST}")
+
+
+def _write_manifest(path: str, manifest: dict[str, Any]) -> None:
+    """Write run.json and read it back."""
+    text = json.dumps(manifest, indent=2, default=_to_plain, allow_nan=False) + "\n"
+    with open(path, "x", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    with open(path, encoding="utf-8", newline="") as file:
+        if file.read() != text:
+            raise ResourceError(f"{MANIFEST} does not read back as it was written.", hint="Check the disk.")
+
+
+def write_run(session: Session, folder: str | os.PathLike[str], run: RunData, force: bool) -> dict[str, Any]:
+    """Write a RUN so that under its name there is only ever a whole one; gives the content of run.json.
+
+    session  its threads do not show in the files: they are written on one
+    folder   the RUN; made with its parents
+    run      tables and figures; the data files hold nothing that depends on time or place
+    force    True to replace a RUN that is there
+
+    Raises InputError where the folder exists and `force` is not given, ResourceError where it cannot be written; a
+    RUN that was there before is then untouched.
+    """
+    started = time.perf_counter()
+    refuse_existing(folder, force)
+    with new_folder(os.fspath(folder), force) as staging:
+        outputs = {}
+        for name in SCHEMAS:
+            path = os.path.join(staging, f"{name}.parquet")
+            n_rows = _write_table(session, path, name, getattr(run, name))
+            outputs[f"{name}.parquet"] = {"rows": n_rows, "bytes": os.path.getsize(path), "sha256": find_checksum(path)}
+        phases = {**run.phases, "write": {"seconds": round(time.perf_counter() - started, 3)}}
+        manifest = {
+            "format": FORMAT,
+            "settings": run.settings,
+            "versions": find_versions(),
+            "inputs": run.inputs,
+            "outputs": outputs,
+            "counts": run.counts,
+            "phases": phases,
+        }
+        _write_manifest(os.path.join(staging, MANIFEST), manifest)
+    return manifest
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Hold a finished RUN.
+
+    folder    where it is
+    manifest  content of run.json
+    """
+
+    folder: str
+    manifest: dict[str, Any]
+
+    def path(self, name: str) -> str:
+        """Give the path of a table's file: clusters, merges or components."""
+        return os.path.join(self.folder, f"{name}.parquet")
+
+    def read(self, session: Session, name: str) -> Columns:
+        """Read a table: object arrays of str for text, else NumPy numbers, in the order of the file."""
+        path = os.path.abspath(self.path(name))
+        try:
+            columns = session.arrays(f"SELECT * FROM read_parquet([{quote_text(path)}], hive_partitioning=false)")
+        except EngineError as error:
+            raise InputError(f"{self.path(name)} cannot be read: {first_line(error)}") from None
+        return {column: np.ma.getdata(array) for column, array in columns.items()}
+
+    def find_changed(self) -> list[str]:
+        """List the files whose content is not what run.json says. Cost: one read of all files."""
+        outputs: dict[str, dict[str, Any]] = self.manifest.get("outputs", {})
+        changed = []
+        for name, facts in outputs.items():
+            path = os.path.join(self.folder, name)
+            if not os.path.isfile(path) or find_checksum(path) != facts["sha256"]:
+                changed.append(name)
+        return changed
+
+
+def open_run(folder: str | os.PathLike[str]) -> RunFiles:
+    """Open a RUN by its run.json.
+
+    Raises InputError where there is no such folder, no run.json (the run was not finished) or one not of ours.
+    """
+    folder = os.fspath(folder)
+    recover(folder)
+    if not os.path.isdir(folder):
+        raise InputError(f"There is no RUN {folder!r}.", hint="Check the name and the folder you are in.")
+    path = os.path.join(folder, MANIFEST)
+    try:
+        with open(path, encoding="utf-8") as file:
+            manifest = json.load(file)
+    except FileNotFoundError:
+        raise InputError(
+            f"{folder} has no {MANIFEST}: it is not a RUN, or it was not finished.", hint="Run again."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}", hint="The RUN is damaged; run again.") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise InputError(
+            f"{path} is of another version of unsnarl.", hint="Read it with the version that wrote it, or run again."
+        )
+    missing = [name for name in manifest.get("outputs", {}) if not os.path.isfile(os.path.join(folder, name))]
+    if missing:
+        raise InputError(f"{folder} lacks files that its {MANIFEST} lists.", examples=missing, hint="Run again.")
+    return RunFiles(folder, manifest)

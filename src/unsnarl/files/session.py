@@ -1,0 +1,192 @@
+"""One DuckDB connection for one run: its limits, its names, and its errors in our words.
+
+Nothing is fetched from the network: extensions are neither installed nor loaded by themselves, and
+Python variables are visible to SQL only where they are registered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import duckdb
+from numpy.typing import NDArray
+
+from unsnarl.errors import ResourceError, UsageError
+
+EngineError = duckdb.Error
+"""What DuckDB raises; every reader turns it into an InputError that names the file."""
+
+Columns = dict[str, NDArray[Any]]
+"""A table in memory: column name to array, all of one length."""
+
+
+def quote_name(name: str) -> str:
+    """Quote a column or table name for SQL.
+
+    >>> quote_name('the "best" id')
+    '"the ""best"" id"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """Quote a text for SQL.
+
+    >>> quote_text("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def count_processors() -> int:
+    """Count the processors this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _to_resource_error(error: Exception) -> ResourceError | None:
+    """Recognise an engine error that means memory or disk ran out."""
+    first_line = str(error).strip().split("\n")[0]
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return ResourceError(
+            f"Out of memory while reading or writing: {first_line}",
+            hint="Give more with --memory-limit, or free some disk space for temporary files.",
+        )
+    if "No space left" in first_line or "Disk quota" in first_line:
+        return ResourceError(f"The disk is full: {first_line}", hint="Free some space, or write to another disk.")
+    return None
+
+
+class Session:
+    """Hold one in-memory DuckDB, closed on leaving the `with` block.
+
+    threads       processors to use (default: all this process may use)
+    memory_limit  what DuckDB may hold in memory, as '4GB' (default: 80 % of the machine); beyond it spills to disk
+    temp_dir      folder for the spilled data (default: the system's); only a fresh folder inside it is used
+
+    Raises UsageError where a limit makes no sense.
+    """
+
+    def __init__(
+        self,
+        threads: int | None = None,
+        memory_limit: str | None = None,
+        temp_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.threads = threads or count_processors()
+        self._n_names = 0
+        self._registered: list[Any] = []
+        self._temp_folder = tempfile.mkdtemp(prefix="unsnarl-", dir=temp_dir)
+        config: dict[str, Any] = {
+            "threads": self.threads,
+            "temp_directory": self._temp_folder,
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",
+            "preserve_insertion_order": "true",
+        }
+        if memory_limit:
+            config["memory_limit"] = memory_limit
+        try:
+            self._connection = duckdb.connect(":memory:", config=config)
+        except EngineError as error:
+            shutil.rmtree(self._temp_folder, ignore_errors=True)
+            raise UsageError(
+                f"The limits do not work: {str(error).splitlines()[0]}",
+                hint="Write the memory limit as 4GB or 800MB, and the number of threads as a whole number.",
+            ) from None
+        self._connection.execute("SET enable_progress_bar = false")
+        self._keep_casts_out_of_readers()
+
+    def _keep_casts_out_of_readers(self) -> None:
+        """Turn off the rule (DuckDB 2.0) that makes a TRY_CAST on a CSV column an error instead of a null."""
+        known = {name for (name,) in self.rows("SELECT name FROM duckdb_optimizers()")}
+        if "type_pushdown" in known:
+            self._connection.execute("SET disabled_optimizers = 'type_pushdown'")
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection and remove what was spilled; a second call does nothing."""
+        self._connection.close()
+        self._registered.clear()
+        shutil.rmtree(self._temp_folder, ignore_errors=True)
+
+    def sql(self, query: str, parameters: Sequence[object] | None = None) -> Any:
+        """Pass a query through to DuckDB, and give its relation."""
+        return self._connection.sql(query, params=parameters)
+
+    def run(self, query: str, parameters: Sequence[object] | None = None) -> None:
+        """Run a statement whose answer is of no interest."""
+        with _engine_errors():
+            self._connection.execute(query, parameters)
+
+    def rows(self, query: str, parameters: Sequence[object] | None = None) -> list[tuple[Any, ...]]:
+        """Run a query and give its rows."""
+        with _engine_errors():
+            found: list[tuple[Any, ...]] = self._connection.execute(query, parameters).fetchall()
+            return found
+
+    def value(self, query: str, parameters: Sequence[object] | None = None) -> Any:
+        """Run a query of one row and one column, and give that."""
+        return self.rows(query, parameters)[0][0]
+
+    def arrays(self, query: str) -> Columns:
+        """Run a query and give its columns as NumPy arrays, masked where they hold nulls."""
+        with _engine_errors():
+            found: Columns = self._connection.execute(query).fetchnumpy()
+            return found
+
+    def describe(self, table: str) -> list[tuple[str, str]]:
+        """Give the (name, DuckDB type) of each column of a table expression."""
+        return [(row[0], row[1]) for row in self.rows(f"DESCRIBE FROM {table}")]
+
+    def make_name(self, stem: str) -> str:
+        """Make a table name that is not in use."""
+        self._n_names += 1
+        return f"unsnarl_{stem}_{self._n_names}"
+
+    def register(self, stem: str, frame: object) -> str:
+        """Let SQL see a Python object; gives the name of its view. Raises EngineError if DuckDB cannot read it."""
+        name = self.make_name(stem)
+        self._connection.register(name, frame)
+        self._registered.append(frame)
+        return name
+
+    def unregister(self, name: str) -> None:
+        """Forget a view made by `register`."""
+        self._connection.unregister(name)
+
+    @contextlib.contextmanager
+    def on_one_thread(self) -> Iterator[None]:
+        """Run on one thread inside the block: what is written then does not depend on the number of threads."""
+        self._connection.execute("SET threads = 1")
+        try:
+            yield
+        finally:
+            self._connection.execute(f"SET threads = {int(self.threads)}")
+
+
+@contextlib.contextmanager
+def _engine_errors() -> Iterator[None]:
+    """Turn 'out of memory' and 'disk full' into ResourceError, and Ctrl-C into what it is; other engine errors pass."""
+    try:
+        yield
+    except (EngineError, RuntimeError) as error:
+        # DuckDB stops a query at Ctrl-C, but says so in an error of its own.
+        if isinstance(error, duckdb.InterruptException) or str(error) == "Query interrupted":
+            raise KeyboardInterrupt from None
+        known = _to_resource_error(error)
+        if known is not None:
+            raise known from None
+        raise

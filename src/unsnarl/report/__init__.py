@@ -1,0 +1,1 @@
+"""A result turned into numbers, and numbers into lines to read."""

@@ -1,0 +1,167 @@
+"""What a run found, in arrays: from it come the tables of a RUN, its numbers, and everything a Result gives."""
+
+from __future__ import annotations
+
+import dataclasses
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsnarl.errors import UsageError
+from unsnarl.files.runs import RunData, RunFiles
+from unsnarl.files.session import Columns, Session
+from unsnarl.files.tables import make_clusters, make_merges
+from unsnarl.model import Clustering, Components, Forest, Pairs
+from unsnarl.report.summary import Summary, count_group_sizes, summary_as_dict, tally_sizes
+from unsnarl.settings import Settings
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Hold what a run found.
+
+    ids              object[n] of str, sorted by UTF-8 bytes: position is the record index
+    component_table  components of two or more records, as in components.parquet; where the cut
+                     has changed since, its figures of clusters are those of the old cut
+    counts           n_pairs, and what was left out or put in, by name
+    notes            the same in sentences, with examples
+    pairs            None for a run read from its folder
+    """
+
+    settings: Settings
+    ids: NDArray[Any]
+    components: Components
+    forest: Forest
+    clustering: Clustering
+    component_table: Columns
+    counts: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+    pairs: Pairs | None = None
+    inputs: list[dict[str, Any]] = field(default_factory=list)
+    phases: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @cached_property
+    def tables(self) -> dict[str, Columns]:
+        """Make the tables of a RUN: clusters, merges and components, by name."""
+        return {
+            "clusters": make_clusters(self.ids, self.clustering, self.components),
+            "merges": make_merges(self.ids, self.forest),
+            "components": {**self.component_table, **_count_clusters(self.components, self.clustering)},
+        }
+
+    def recut(self, cut: float, clustering: Clustering) -> Findings:
+        """Give the same findings with the clusters of another cut."""
+        settings = dataclasses.replace(self.settings, cut=cut)
+        return dataclasses.replace(self, settings=settings, clustering=clustering)
+
+    def find_record(self, record_id: str) -> int:
+        """Give the index of a record. Raises UsageError where there is none of that id."""
+        index = bisect_left(self.ids, str(record_id))
+        if index == len(self.ids) or self.ids[index] != str(record_id):
+            raise UsageError(f"There is no record {record_id!r} in this run.")
+        return index
+
+    def find_members(self, record_id: str | None) -> NDArray[np.int32]:
+        """Give the records of a component, increasing: that of a record, or the largest (of several, the first)."""
+        component_of = self.components.component_of
+        if record_id is not None:
+            name = component_of[self.find_record(record_id)]
+        elif len(component_of):
+            name = np.bincount(component_of).argmax()
+        else:
+            raise UsageError("There are no records, and so no component.")
+        return np.flatnonzero(component_of == name).astype(np.int32)
+
+    def find_places(self, id_a: str, id_b: str) -> tuple[int, int, int]:
+        """Give the size of the component of two records, and the places of the two in it, the smaller first.
+
+        Raises UsageError where the two are one record, or in different components.
+        """
+        first, second = sorted((self.find_record(id_a), self.find_record(id_b)))
+        component_of = self.components.component_of
+        if first == second or component_of[first] != component_of[second]:
+            why = "the same record" if first == second else "in different components"
+            raise UsageError(f"{id_a!r} and {id_b!r} are {why}: no matrix has a place for the pair.")
+        members = self.find_members(id_a)
+        i, j = (int(place) for place in np.searchsorted(members, [first, second]))
+        return len(members), i, j
+
+    def summary(self) -> Summary:
+        """Count what is shown first."""
+        return Summary(
+            n_records=len(self.ids),
+            n_pairs=int(self.counts["n_pairs"]),
+            n_pairs_inside=int(self.component_table["n_pairs"].sum()),
+            components=tally_sizes(count_group_sizes(self.components.component_of)),
+            clusters=tally_sizes(count_group_sizes(self.clustering.cluster_of)),
+            notes=self.notes,
+        )
+
+    def run_data(self) -> RunData:
+        """Put everything together that goes into a RUN."""
+        numbers = {name: value for name, value in summary_as_dict(self.summary()).items() if name != "notes"}
+        return RunData(
+            **self.tables,
+            settings=dataclasses.asdict(self.settings),
+            inputs=self.inputs,
+            counts={**self.counts, **numbers, "notes": list(self.notes)},
+            phases=self.phases,
+        )
+
+
+def _count_clusters(components: Components, clustering: Clustering) -> Columns:
+    """Count the clusters, and the records of the largest, in each component of two or more records."""
+    component_of, cluster_of = components.component_of, clustering.cluster_of
+    n_records = len(component_of)
+    names = np.flatnonzero(np.bincount(component_of, minlength=n_records) >= 2)
+    cluster_size = np.bincount(cluster_of, minlength=n_records)
+    clusters = np.flatnonzero(cluster_size)
+    largest = np.zeros(n_records, dtype=np.int64)
+    np.maximum.at(largest, component_of[clusters], cluster_size[clusters])
+    return {
+        "n_clusters": np.bincount(component_of[clusters], minlength=n_records)[names].astype(np.int32),
+        "largest_cluster": largest[names].astype(np.int32),
+    }
+
+
+def read_findings(session: Session, run: RunFiles) -> Findings:
+    """Read a finished RUN back; the pairs are not in it.
+
+    Cost: O(n + number of merges).
+    """
+    clusters, merges = run.read(session, "clusters"), run.read(session, "merges")
+    ids = clusters["id"]
+    known = {field.name for field in dataclasses.fields(Settings)}
+    settings = Settings(**{name: value for name, value in run.manifest["settings"].items() if name in known})
+
+    index_of = dict(zip(ids.tolist(), range(len(ids)), strict=True))
+
+    def find(texts: NDArray[Any]) -> NDArray[np.int32]:
+        # Clusters and components are named by ids of records.
+        return np.fromiter(map(index_of.__getitem__, texts.tolist()), dtype=np.int32, count=len(texts))
+
+    counts = dict(run.manifest["counts"])
+    return Findings(
+        settings=settings,
+        ids=ids,
+        components=Components(find(clusters["component_id"])),
+        forest=Forest(
+            component=find(merges["component_id"]),
+            left=find(merges["left_id"]),
+            right=find(merges["right_id"]),
+            distance=merges["distance"],
+            size=merges["size"],
+            n_records=len(ids),
+        ),
+        clustering=Clustering(find(clusters["cluster_id"])),
+        component_table=run.read(session, "components"),
+        counts=counts,
+        notes=tuple(counts.pop("notes", ())),
+        inputs=run.manifest["inputs"],
+        phases=run.manifest["phases"],
+    )

@@ -1,0 +1,158 @@
+"""The answer a Python caller gets: frames of their kind, and ways to look at the dendrograms behind them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsnarl import dendrogram
+from unsnarl.errors import ResourceError, UsageError
+from unsnarl.files.frames import to_native
+from unsnarl.files.parts import FrameKind
+from unsnarl.files.runs import write_run
+from unsnarl.files.session import Session
+from unsnarl.report.export import format_csv, write_clusters
+from unsnarl.report.findings import Findings
+from unsnarl.report.forecast import format_bytes
+from unsnarl.report.summary import format_summary, summary_as_dict
+from unsnarl.settings import Settings
+
+MATRIX_LIMIT_BYTES = 1_000_000_000
+"""Largest condensed matrix that is made without being asked twice."""
+
+
+class Result:
+    """Hold what a run found: clusters, the dendrograms behind them, and ways to look at both.
+
+    clusters    one row per record: id, cluster_id, cluster_size, component_id, component_size
+    merges      one row per merge: component_id, left_id, right_id, distance, size
+    components  one row per component of two or more records
+
+    The frames are of the caller's kind: pandas for pandas, Polars for Polars, and so on; for paths
+    pandas, Polars or pyarrow, whichever is installed. Records are ordered by id; a cluster, and a
+    component, is named by its smallest record id. `found` holds the arrays behind the frames.
+    """
+
+    def __init__(self, found: Findings, kind: FrameKind) -> None:
+        self.found = found
+        self._kind = kind
+
+    def __repr__(self) -> str:
+        return f"<unsnarl.Result: {self.summary().splitlines()[0]}>"
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the run."""
+        return self.found.settings
+
+    def _as_frame(self, table: str) -> Any:
+        with Session(self.settings.threads, self.settings.memory_limit) as session:
+            return to_native(session, self.found.tables[table], self._kind)
+
+    @cached_property
+    def clusters(self) -> Any:
+        """One row per record, ordered by id."""
+        return self._as_frame("clusters")
+
+    @cached_property
+    def merges(self) -> Any:
+        """One row per merge below distance 1, by component and then by distance."""
+        return self._as_frame("merges")
+
+    @cached_property
+    def components(self) -> Any:
+        """One row per component of two or more records, ordered by id."""
+        return self._as_frame("components")
+
+    def at(self, cut: float) -> Result:
+        """Cut the same dendrograms at another distance, and give the whole result of that.
+
+        cut  0 .. 1; clusters closer than this (distance <= cut) are one
+
+        Cost: O(n + number of merges), nothing is linked anew.
+        """
+        settings = replace(self.settings, cut=cut)  # checks the range
+        found = self.found.recut(settings.cut, dendrogram.cut_forest(self.found.forest, settings.cut))
+        return Result(found, self._kind)
+
+    def cut(self, cut: float) -> Any:
+        """Give the clusters at another cut, as a frame like `clusters`."""
+        return self.at(cut).clusters
+
+    def summary(self) -> str:
+        """Give the table of component and cluster sizes as text."""
+        return "\n".join(format_summary(self.found.summary()))
+
+    def numbers(self) -> dict[str, Any]:
+        """Give the numbers of the summary as plain dicts and numbers."""
+        return {**self.found.counts, **summary_as_dict(self.found.summary())}
+
+    def write(self, folder: str | os.PathLike[str], force: bool = False) -> None:
+        """Write the RUN: clusters, merges, components and run.json, whole or not at all.
+
+        Raises InputError where the folder exists and `force` is not given.
+        """
+        with Session(self.settings.threads, self.settings.memory_limit) as session:
+            write_run(session, folder, self.found.run_data(), force)
+
+    def write_clusters(self, path: str | os.PathLike[str], force: bool = False) -> None:
+        """Write the clusters alone to one file, .parquet or .csv by its ending."""
+        write_clusters(os.fspath(path), self.found.tables["clusters"], force)
+
+    def format_clusters(self) -> Iterator[str]:
+        """Give the clusters as CSV, in blocks of many lines."""
+        return format_csv(self.found.tables["clusters"])
+
+    def members(self, component: str | None = None) -> list[str]:
+        """Give the record ids of a component, in the order of the leaves of `linkage` and `condensed`.
+
+        component  id of any record in it (default: the largest component)
+        """
+        texts: list[str] = self.found.ids[self.found.find_members(component)].tolist()
+        return texts
+
+    def linkage(self, component: str | None = None) -> NDArray[np.float64]:
+        """Give the dendrogram of a component as SciPy's linkage matrix Z.
+
+        component  id of any record in it (default: the largest component)
+
+        Leaf i is `members(component)[i]`. Joins that no pair supports are padded with a distance of
+        inf, so that a forest is one tree. Raises UsageError for a component of one record.
+        """
+        members = self.found.find_members(component)
+        if len(members) < 2:
+            raise UsageError("A component of one record has no dendrogram.")
+        return dendrogram.linkage_matrix(self.found.forest, members)
+
+    def condensed(self, component: str | None = None, limit_bytes: int = MATRIX_LIMIT_BYTES) -> NDArray[np.float64]:
+        """Give the condensed distance matrix of a component: 1 - score, and 1 where there is no pair.
+
+        component    id of any record in it (default: the largest component)
+        limit_bytes  the largest matrix to make
+
+        Raises ResourceError, which says what the matrix needs, where that is more; UsageError for a
+        run read from its folder, which keeps no pairs.
+        """
+        if self.found.pairs is None:
+            raise UsageError("A run read from its folder has no pairs.", hint="Use the result of unsnarl.cluster.")
+        members = self.found.find_members(component)
+        needed = 8 * (len(members) * (len(members) - 1) // 2)
+        if needed > limit_bytes:
+            raise ResourceError(
+                f"The condensed matrix of {len(members):,} records needs {format_bytes(needed)} ({needed} bytes).",
+                hint=f"Pass limit_bytes={needed} to have it all the same; linkage() needs no matrix.",
+            )
+        return dendrogram.condensed_distances(self.found.pairs, members)
+
+    def condensed_index(self, id_a: str, id_b: str) -> int:
+        """Give the position of a pair in the condensed matrix of its component, in either order of the ids.
+
+        Raises UsageError where the two are one record, or in different components.
+        """
+        return dendrogram.condensed_index(*self.found.find_places(id_a, id_b))

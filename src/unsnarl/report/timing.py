@@ -1,0 +1,87 @@
+"""What a run took: the time of each phase, and the most memory it held."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from unsnarl.model import Progress
+
+if sys.platform != "win32":
+    import resource
+
+Answer = TypeVar("Answer")
+
+
+@dataclass
+class Clock:
+    """Time the phases of a run, and pass them on to the display of progress.
+
+    progress  told when a phase without a known amount of work begins and ends; None: nobody looks
+    phases    of each finished phase, by its name, seconds and peak_memory_bytes so far
+    """
+
+    progress: Progress | None = None
+    phases: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time a phase whose amount of work is not known."""
+        if self.progress is not None:
+            self.progress.start(name, 0, "")
+        with self.time(name):
+            yield
+        if self.progress is not None:
+            self.progress.finish()
+
+    @contextmanager
+    def time(self, name: str) -> Iterator[None]:
+        """Time a phase that reports its own progress."""
+        started = time.perf_counter()
+        yield
+        seconds = round(time.perf_counter() - started, 3)
+        self.phases[name] = {"seconds": seconds, "peak_memory_bytes": peak_memory_bytes()}
+
+    def run(self, name: str, work: Callable[[], Answer]) -> Answer:
+        """Time a phase that is a single call, in such a way that Ctrl-C ends the wait for it at once.
+
+        Python sees a signal between two of its own steps only, and a kernel is a single step; so the
+        call has a thread of its own.
+        """
+        with self.phase(name):
+            return _wait_for(work)
+
+
+def _wait_for(work: Callable[[], Answer]) -> Answer:
+    """Run work in another thread, and give what it gives or raise what it raises."""
+    outcome: list[Answer] = []
+    failure: list[BaseException] = []
+
+    def attempt() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
+            failure.append(error)
+
+    thread = threading.Thread(target=attempt, name="unsnarl", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        # A wait without an end cannot be interrupted on every system.
+        thread.join(timeout=0.5)
+    if failure:
+        raise failure[0]
+    return outcome[0]
+
+
+def peak_memory_bytes() -> int:
+    """Tell the most memory this process has held; 0 where the system does not say."""
+    if sys.platform == "win32":
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in kilobytes of 1024, macOS in bytes.
+    return peak if sys.platform == "darwin" else peak * 1024

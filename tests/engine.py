@@ -1,0 +1,71 @@
+"""Run the engine on a test graph, and hold its forest against the merges of a twin."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+from unsnarl.engines.local import link
+
+from reference.agglomerate import UNITS, Merge, agglomerate
+from reference.graphs import components, inside
+from strategies import Graph
+from unsnarl import solve
+from unsnarl.model import Components, Forest, Pairs
+
+WHOLE = 1 / UNITS
+"""The lowest threshold above 0: every pair that can merge at all ties a component."""
+
+
+def as_pairs(graph: Graph) -> Pairs:
+    """Put the pairs of a graph into arrays."""
+    rows, n_records = graph
+    columns = np.array(rows, dtype=np.int32).reshape(-1, 3)
+    left, right, score = (np.ascontiguousarray(columns[:, i]) for i in range(3))
+    pairs = Pairs(left, right, score, n_records)
+    pairs.check()
+    return pairs
+
+
+def solve_graph(
+    graph: Graph, linkage: str = "average", threshold: float = WHOLE, threads: int = 1
+) -> tuple[Forest, Components]:
+    """Find the components of a graph and link them; every guarantee of the answers is checked."""
+    pairs = as_pairs(graph)
+    found = solve.find_components(pairs, threshold)
+    found.check()
+    forest = link(pairs, found, linkage, threads, None)
+    forest.check()
+    assert forest.n_records == pairs.n_records
+    assert (found.component_of[forest.left] == forest.component).all()
+    assert (found.component_of[forest.right] == forest.component).all()
+    return forest, found
+
+
+def expected(graph: Graph, linkage: str, threshold: float = WHOLE) -> list[tuple[int, Merge]]:
+    """Give the twin's merges as (component, merge), in the order a Forest keeps them."""
+    rows, n_records = graph
+    component_of = components(rows, n_records, round(threshold * UNITS))
+    merges = agglomerate(inside(rows, component_of), n_records, linkage)
+    return sorted(((component_of[merge.left], merge) for merge in merges), key=lambda found: found[0])
+
+
+def assert_distance(found: float, exact: Fraction) -> None:
+    """Assert that a height is the double next to the exact fraction, or one off."""
+    nearest = float(exact)
+    if nearest == 1.0:
+        # A merge is always below distance 1; the fraction may be nearer to 1 than a double can say.
+        nearest = math.nextafter(1.0, 0.0)
+    assert abs(found - nearest) <= math.ulp(nearest), (found, exact)
+
+
+def assert_equals_twin(graph: Graph, linkage: str, threshold: float = WHOLE, threads: int = 1) -> None:
+    """Assert that the engine makes the twin's merges: same clusters, same order, same sizes, same heights."""
+    forest, _ = solve_graph(graph, linkage, threshold, threads)
+    wanted = expected(graph, linkage, threshold)
+    columns = (forest.component, forest.left, forest.right, forest.size)
+    found = list(zip(*(column.tolist() for column in columns), strict=True))
+    assert found == [(component, merge.left, merge.right, merge.size) for component, merge in wanted], linkage
+    for height, (_, merge) in zip(forest.distance.tolist(), wanted, strict=True):
+        assert_distance(height, merge.distance)

@@ -1,0 +1,1 @@
+"""Slow twins: plain Python written from the definitions, importing nothing from the package."""

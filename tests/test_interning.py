@@ -1,0 +1,71 @@
+"""Ids become ranks in the order of their UTF-8 bytes, whatever the rows, threads and memory."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unsnarl.files.pairs import read_pairs
+from unsnarl.files.records import read_records
+from unsnarl.files.session import Session
+from unsnarl.interning import Ids, intern
+from unsnarl.settings import Settings
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=4)
+PAIRS = st.lists(st.tuples(TEXT, TEXT, st.integers(0, 10**9)), max_size=20)
+
+
+def read(session, rows, records=None, **chosen):
+    left, right, units = zip(*rows, strict=True) if rows else ((), (), ())
+    given = {"id_l": list(left), "id_r": list(right), "score": [number / 1e9 for number in units]}
+    made = Settings(**chosen)
+    record_source = None if records is None else read_records(session, {"id": records}, made)
+    return intern(session, read_pairs(session, given, made), record_source, made)
+
+
+@settings(max_examples=40, deadline=None)
+@given(PAIRS, st.sets(TEXT, max_size=5))
+def test_index_is_the_rank_of_the_id(rows, more):
+    expected = sorted({text for row in rows for text in row[:2]} | more, key=lambda text: text.encode())
+    with Session(threads=2) as session:
+        interned = read(session, rows, sorted(more), allow_unknown_ids=True)
+    assert list(interned.ids.texts()) == expected and interned.n_records == len(expected)
+    found = zip(interned.left, interned.right, interned.score, strict=True)
+    assert sorted((interned.ids[a], interned.ids[b], int(s)) for a, b, s in found) == sorted(rows)
+    for array in (interned.left, interned.right, interned.score):
+        assert array.dtype == np.int32 and type(array) is np.ndarray and array.flags.c_contiguous
+
+
+@settings(max_examples=200)
+@given(st.sets(TEXT), TEXT)
+def test_find_gives_the_index(texts, other):
+    ordered = sorted(texts, key=lambda text: text.encode())
+    ids = Ids(np.array(ordered, dtype=object))
+    for index, text in enumerate(ordered):
+        assert ids.find(text) == index and ids[index] == text
+    assert (ids.find(other) is None) == (other not in texts)
+
+
+def test_unicode_forms_are_different_ids(tmp_path):
+    with Session() as session:
+        interned = read(session, [("é", "e\u0301", 1), ("A", "a", 2)])
+    assert list(interned.ids.texts()) == ["A", "a", "e\u0301", "é"]
+
+
+@pytest.mark.parametrize(("threads", "memory"), [(1, None), (2, None), (4, "200MB")])
+def test_threads_and_memory_change_nothing(tmp_path, threads, memory):
+    with Session() as session:
+        path = tmp_path / "p.parquet"
+        session.run(
+            "COPY (SELECT 'r' || (i * 7919 % 40000) AS id_l, 'r' || (i * 104729 % 40009) AS id_r, "
+            f"i % 1000 / 1000 AS score FROM range(300000) AS t(i)) TO '{path}'"
+        )
+    with Session(threads=threads, memory_limit=memory, temp_dir=tmp_path) as session:
+        interned = intern(session, read_pairs(session, path, Settings()), None, Settings())
+    texts = interned.ids.texts()
+    numbers = np.arange(300000)
+    left = np.char.add("r", (numbers * 7919 % 40000).astype(str))
+    right = np.char.add("r", (numbers * 104729 % 40009).astype(str))
+    assert (texts[:-1] < texts[1:]).all()
+    got = sorted(zip(texts[interned.left], texts[interned.right], interned.score.tolist(), strict=True))
+    assert got == sorted(zip(left.tolist(), right.tolist(), (numbers % 1000 * 10**6).tolist(), strict=True))
