@@ -151,7 +151,7 @@ class Agglomeration:
             raise UsageError(f"There is no linkage {linkage!r}; it must be one of {', '.join(LINKAGE_CODES)}.")
         self.part = part
         self._linkage = LINKAGE_CODES[linkage]
-        self._graph = graph.make_graph(part.view, self._linkage)
+        self._graph = best_match.make_graph(part.view, self._linkage)
         self.finished = False
 
     def advance(self) -> bool:
@@ -159,9 +159,9 @@ class Agglomeration:
         found = self._graph
         if best_match.agglomerate(found, self._linkage, SLICE_ENTRIES) == best_match.FINISHED:
             self.finished = True
-        elif found.counters[best_match.N_WANTED] > 0:
-            larger = hubs.enlarge_pool(found.hubs, int(found.counters[best_match.N_WANTED]))
-            found.counters[best_match.N_WANTED] = 0
+        elif found.counters[graph.N_WANTED] > 0:
+            larger = hubs.enlarge_pool(found.hubs, int(found.counters[graph.N_WANTED]))
+            found.counters[graph.N_WANTED] = 0
             self._graph = found._replace(hubs=larger)
         return not self.finished
 
@@ -170,12 +170,12 @@ class Agglomeration:
         """Pairs that lie inside clusters or have been added to others; all of them once finished."""
         if self.finished:
             return self.part.n_pairs
-        return min(self.part.n_pairs, int(self._graph.counters[best_match.N_FOLDED]) // 2)
+        return min(self.part.n_pairs, int(self._graph.counters[graph.N_FOLDED]) // 2)
 
     def forest(self) -> Forest:
         """Give the merges in the user's records, by component and then in the order made."""
         view = self.part.view
-        merges = self._graph.merges[: self._graph.counters[best_match.N_MERGES]]
+        merges = self._graph.merges[: self._graph.counters[graph.N_MERGES]]
         component = view.component_of[view.members[merges["left"]]]
         order = np.argsort(component, kind="stable")
         merges, component = merges[order], component[order]

@@ -50,6 +50,13 @@ def _missing(part: Part, role: str, wanted: str, hint: str) -> InputError:
     return InputError(f"{role}: {part.name} has no {wanted}; its columns are {_list_columns(part)}{read}.", hint=hint)
 
 
+def _say_alike(part: Part, names: Iterable[str]) -> str:
+    """Point at a column that has a known name but for case and blanks around it."""
+    known = set(names)
+    alike = [column for column in part.columns if column not in known and column.strip().lower() in known]
+    return f" {show(alike[0])} differs from a known name in case or blanks only." if alike else ""
+
+
 def _named(part: Part, role: str, name: str, option: str) -> str:
     """Take the column the caller named."""
     if name not in part.columns:
@@ -74,7 +81,8 @@ def _pick(part: Part, role: str, names: Sequence[str], what: str, option: str) -
     fits = [name for name in names if name in part.columns]
     if not fits:
         known = ", ".join(names)
-        raise _missing(part, role, f"column for the {what}", f"Known names are {known}; name another with --{option}.")
+        hint = f"Known names are {known}; name another with --{option}.{_say_alike(part, names)}"
+        raise _missing(part, role, f"column for the {what}", hint)
     if len(fits) > 1:
         found = " and ".join(fits)
         raise InputError(
@@ -101,7 +109,8 @@ def _find_ids(part: Part, settings: Settings) -> tuple[str, str]:
     hint = "Name them with --id-left and --id-right."
     if not fits:
         known = "; ".join(", ".join(layout) for layout in PAIR_LAYOUTS)
-        advice = f"Known names are {known}. {hint} For CSV check the separator too (--sep)."
+        alike = _say_alike(part, [name for layout in PAIR_LAYOUTS for name in layout])
+        advice = f"Known names are {known}. {hint}{alike or ' For CSV check the separator too (--sep).'}"
         raise _missing(part, "PAIRS", "known pair of id columns", advice)
     if len(fits) > 1:
         found = " and ".join(f"({', '.join(layout)})" for layout in fits)

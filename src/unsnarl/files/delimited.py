@@ -47,6 +47,18 @@ def _split_header(line: str, separator: str) -> list[str]:
     return next(csv.reader([line], delimiter=separator), [])
 
 
+def _refuse_what_is_no_text(head: bytes, name: str) -> None:
+    """Refuse a file whose first bytes say that it is of another kind."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:4] or head[:64].count(b"\0") > 16:
+        raise InputError(f"{name} is UTF-16 or UTF-32 text.", hint="Save it as UTF-8.")
+    if head.startswith(b"\x1f\x8b"):
+        raise InputError(f"{name} is compressed (gzip).", hint="Rename it to end in .gz.")
+    if head.startswith(b"PK\x03\x04"):
+        raise InputError(f"{name} is an Excel or ZIP file, not text.", hint="Save the sheet as CSV (UTF-8) or Parquet.")
+    if head.startswith(b"PAR1"):
+        raise InputError(f"{name} is a Parquet file by its content.", hint="Rename it to end in .parquet.")
+
+
 def _read_header_text(path: str, name: str) -> str:
     """Read the first record of the file: a line, or more where a quoted name holds a line break."""
     try:
@@ -54,12 +66,7 @@ def _read_header_text(path: str, name: str) -> str:
             head = file.read(1 << 20)
     except (OSError, EOFError) as error:
         raise InputError(f"{name} cannot be read: {error}") from None
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(f"{name} is UTF-16 text.", hint="Save it as UTF-8.")
-    if head.startswith(b"PK\x03\x04"):
-        raise InputError(f"{name} is an Excel or ZIP file, not text.", hint="Save the sheet as CSV (UTF-8) or Parquet.")
-    if head.startswith(b"PAR1"):
-        raise InputError(f"{name} is a Parquet file by its content.", hint="Rename it to end in .parquet.")
+    _refuse_what_is_no_text(head, name)
     head = head.removeprefix(b"\xef\xbb\xbf")
     if not head.strip():
         raise InputError(f"{name} is empty.", hint="A file without pairs still needs a header line.")

@@ -85,6 +85,18 @@ def _find_names(session: Session, path: str, form: str) -> list[str]:
     return list(keys)
 
 
+def _refuse_like_names(path: str, names: list[str]) -> None:
+    """Refuse keys that differ in upper and lower case only, which the engine cannot tell apart."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            raise InputError(
+                f"{path} has keys that differ in upper and lower case only: {show(other)} and {show(name)}.",
+                hint="Rename one of them.",
+            )
+
+
 def open_json(session: Session, path: str) -> Part:
     """Describe one file of JSON objects, one on each line (.gz unpacked) or in one array.
 
@@ -99,13 +111,14 @@ def open_json(session: Session, path: str) -> Part:
         raise InputError(
             f"{path} has no columns in its first {_SAMPLE_ROWS} rows.", hint="Write one JSON object on each line."
         )
+    _refuse_like_names(path, names)
     types = ", ".join(f"{quote_text(name)}: 'JSON'" for name in names)
     options = (
         f", format='{form}', columns={{{types}}}, maximum_object_size={_MAX_OBJECT_BYTES}, hive_partitioning=false"
     )
     scan = Scan("read_json", (os.path.abspath(path),), options)
     columns = {name: Column(f"c{position}", "JSON") for position, name in enumerate(names)}
-    # Positions instead of names: keys may differ in case only, which SQL cannot tell apart.
+    # Positions instead of names: a key may hold anything.
     renamed = ", ".join(f"c{position}" for position in range(len(names)))
     table = f"(SELECT * FROM {scan.table()}) AS renamed({renamed})"
     return Part(path, columns, table, None, explain=lambda _, error: _explain(path, error))

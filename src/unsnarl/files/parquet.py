@@ -6,7 +6,7 @@ import os
 
 from unsnarl.errors import InputError
 from unsnarl.files.parts import Column, Part, Scan, first_line
-from unsnarl.files.session import EngineError, Session, quote_name
+from unsnarl.files.session import EngineError, Session, quote_name, quote_text
 
 _MAGIC = b"PAR1"
 _OPTIONS = ", hive_partitioning=false, union_by_name=false, binary_as_string=true"
@@ -38,6 +38,21 @@ def _check_magic(path: str) -> None:
         )
 
 
+def _name_columns(session: Session, scan: Scan) -> dict[str, Column]:
+    """Name each column as the file does; of two with one name the second becomes `name (column 3)`, as in CSV.
+
+    DuckDB renames it to `name_1`, and also a name that differs from another in upper and lower case only.
+    """
+    paths = ", ".join(quote_text(path) for path in scan.paths)
+    written = {name for (name,) in session.rows(f"SELECT name FROM parquet_schema([{paths}])")}
+    columns: dict[str, Column] = {}
+    for position, (name, type_) in enumerate(session.describe(scan.table()), 1):
+        own = name if name in written else name.rpartition("_")[0]
+        key = own if own not in columns else f"{own} (column {position})"
+        columns[key] = Column(quote_name(name), type_)
+    return columns
+
+
 def _explain(path: str, error: Exception) -> InputError:
     return InputError(
         f"{path} is damaged: {first_line(error)}", hint="Get the file again, or write it anew from where it came from."
@@ -52,8 +67,7 @@ def open_parquet(session: Session, path: str) -> Part:
     _check_magic(path)
     scan = Scan("read_parquet", (os.path.abspath(path),), _OPTIONS)
     try:
-        described = session.describe(scan.table())
+        columns = _name_columns(session, scan)
     except EngineError as error:
         raise _explain(path, error) from None
-    columns = {name: Column(quote_name(name), type_) for name, type_ in described}
     return Part(path, columns, scan.table(), scan, explain=lambda _, error: _explain(path, error))

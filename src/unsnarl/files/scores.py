@@ -9,9 +9,11 @@ from unsnarl.errors import InputError
 from unsnarl.files.parts import UNTYPED, Part, show
 
 _PLAIN_TYPES = "DOUBLE TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT HUGEINT UHUGEINT".split()
+# NaN is asked for by name: a Parquet file's statistics leave it out, and where they lie within 0 and 1 DuckDB drops the
+# comparison of every row, NaN or not.
 _UNITS = {
-    "probability": "CASE WHEN {x} BETWEEN 0 AND 1 THEN CAST({x} * 1e9 AS INTEGER) END",
-    "distance": "CASE WHEN {x} BETWEEN 0 AND 1 THEN 1000000000 - CAST({x} * 1e9 AS INTEGER) END",
+    "probability": "CASE WHEN isfinite({x}) AND {x} BETWEEN 0 AND 1 THEN CAST({x} * 1e9 AS INTEGER) END",
+    "distance": "CASE WHEN isfinite({x}) AND {x} BETWEEN 0 AND 1 THEN 1000000000 - CAST({x} * 1e9 AS INTEGER) END",
     "match_weight": "CASE WHEN isfinite({x}) THEN CAST(1 / (1 + pow(2.0::DOUBLE, -{x})) * 1e9 AS INTEGER) END",
     "log_odds": "CASE WHEN isfinite({x}) THEN CAST(1 / (1 + exp(-{x})) * 1e9 AS INTEGER) END",
 }

@@ -48,6 +48,9 @@ ENTRY = np.dtype(
         ("partner", np.uint32),  # slot of the partner when the entry was written
     ]
 )
+BLOCK = np.uint64(32)
+"""Entries whose partners are looked up together."""
+
 GONE = np.int64(2**62)
 
 
@@ -60,6 +63,7 @@ class Adjacency(NamedTuple):
     entries   ENTRY[2m]   the pool of all entries
     halved    int32[2m]   halvings of the partner when an entry was written (weighted linkage, else of length 0)
     touched   uint32[n+1] scratch: the partners found by the last reading (one place to spare)
+    ahead     uint32[BLOCK] scratch: partners of the entries about to be read
 
     Slots in the hot fields are unsigned: a signed index costs a test for a negative one at every step.
     """
@@ -70,6 +74,7 @@ class Adjacency(NamedTuple):
     entries: Records
     halved: Int32
     touched: Slots
+    ahead: Slots
 
 
 @kernel
@@ -118,29 +123,35 @@ def join_chains(segments: Records, kept: int, gone: int) -> None:
 def _read_list(cluster: int, linkage: int, lists: Adjacency) -> int:
     """Add up a cluster's entries by the partner each belongs to today; return how many partners there are.
 
-    Needs: total all 0; linkage not weighted. Overwrites: touched[:k] (partners), total[partner] (values), parent (halved links).
-    Each turn: total[x] is the value of the entries of x seen so far. Ties: none; partners come in the order first seen.
+    Needs: total all 0; linkage not weighted. Overwrites: touched[:k] (partners), total[partner] (values), parent (halved links), ahead.
+    Each turn: total[x] is the value of the entries of x in the blocks seen so far. Ties: none; partners come in the order first seen.
     """
-    slots, segments, entries, touched = lists.slots, lists.segments, lists.entries, lists.touched
-    k = 0
+    slots, segments, entries = lists.slots, lists.segments, lists.entries
+    touched, ahead = lists.touched, lists.ahead
+    k = np.uint64(0)
     segment = cluster
     while segment != -1:
-        first = np.uint64(segments[segment].first)
-        for i in range(first, first + np.uint64(segments[segment].used)):
-            entry = entries[i]
-            # Two links are followed without asking: nearly all partners are reached by then.
-            x = slots[slots[entry.partner].parent].parent
-            if slots[x].parent != x:
-                x = np.uint32(find(slots, np.int64(x)))
-                slots[entry.partner].parent = x
-            if x == cluster:
-                continue
-            # No branch: whether a partner has been seen is a coin toss the processor would lose.
-            touched[k] = x
-            k += slots[x].total == 0
-            slots[x].total = combine(linkage, slots[x].total, entry.value)
+        at = np.uint64(segments[segment].first)
+        stop = at + np.uint64(segments[segment].used)
+        while at < stop:
+            n = min(stop - at, BLOCK)
+            # The partners of a block are asked for together, so that the memory answers together.
+            for i in range(n):
+                ahead[i] = slots[entries[at + i].partner].parent
+            for i in range(n):
+                x = ahead[i]
+                if slots[x].parent != x:
+                    x = np.uint32(find(slots, np.int64(x)))
+                    slots[entries[at + i].partner].parent = x
+                if x == cluster:
+                    continue
+                # No branch: whether a partner has been seen is a coin toss the processor would lose.
+                touched[k] = x
+                k += np.uint64(slots[x].total == 0)
+                slots[x].total = combine(linkage, slots[x].total, entries[at + i].value)
+            at += n
         segment = segments[segment].follower
-    return k
+    return np.int64(k)
 
 
 @kernel

@@ -1,30 +1,119 @@
-"""From the pairs of some whole components to a graph ready to agglomerate."""
+"""The graph that is agglomerated: clusters, lists, hubs, queue and rows in one place."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from unsnarl.kernels.adjacency import CLUSTER, ENTRY, SEGMENT, SLOT, Adjacency, read_list, write_list
-from unsnarl.kernels.arrays import Int32
-from unsnarl.kernels.best_match import MATCH, MERGE, N_COUNTERS, ROW, ROW_WIDTH, Graph, fill_row, offer_row
-from unsnarl.kernels.hubs import make_hubs
+from unsnarl.kernels.adjacency import (
+    BLOCK,
+    CLUSTER,
+    ENTRY,
+    GONE,
+    SEGMENT,
+    SLOT,
+    Adjacency,
+    is_hub,
+    mark_hub,
+    read_list,
+    size_of,
+    write_list,
+)
+from unsnarl.kernels.arrays import Int32, Int64, Records
+from unsnarl.kernels.hubs import Hubs, make_hubs
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import WEIGHTED
-from unsnarl.kernels.queue import KEY, Queue
+from unsnarl.kernels.queue import KEY, Queue, remove
 from unsnarl.kernels.split import Part, count_partners, write_entries
+
+ROW_WIDTH = 4
+"""Partners kept in a row: enough that rows are seldom read again."""
+
+ROW = np.dtype(
+    [
+        ("debt", np.int64),  # entries read by this cluster to little effect
+        ("at", np.int32),  # entries before this one have lost their partner
+        ("count", np.int32),  # entries in the row
+        ("hidden", np.int32),  # 1 where there were more partners than the row shows
+        ("unused", np.int32),
+    ]
+)
+MATCH = np.dtype(
+    [
+        ("birth", np.int64),  # of the partner when the row was filled
+        ("value", np.int64),  # numerator of the similarity with it
+        ("ratio", np.float64),  # value by the weight of the partner's size, rounded: decides nearly all comparisons
+        ("partner", np.int32),  # its slot
+        ("size", np.int32),  # its size then
+    ]
+)
+MERGE = np.dtype(
+    [
+        ("top", np.int64),  # similarity, as a quotient
+        ("bottom", np.int64),
+        ("left", np.int32),  # names of the clusters merged
+        ("right", np.int32),
+        ("size", np.int32),  # records in the merged cluster
+        ("unused", np.int32),
+    ]
+)
+N_MERGES, N_BIRTHS, N_FOLDED, N_READ, N_WANTED, N_COUNTERS = 0, 1, 2, 3, 4, 5
+"""Counters: merges made; births; entries folded away (two a pair); entries read; places the pool of hubs lacks (0: none)."""
+
+
+class Graph(NamedTuple):
+    """All that agglomeration works on.
+
+    lists     clusters and their entries
+    hubs      clusters with very many partners
+    queue     clusters in order of their best key
+    rows      ROW[n]               row of each slot
+    matches   MATCH[n, ROW_WIDTH]  the entries of the rows, best first
+    merges    MERGE[n - 1]         the merges so far, in order
+    counters  int64[N_COUNTERS]
+    """
+
+    lists: Adjacency
+    hubs: Hubs
+    queue: Queue
+    rows: Records
+    matches: Records
+    merges: Records
+    counters: Int64
 
 
 @kernel
-def _fill_rows(graph: Graph, linkage: int) -> None:
-    """Read every record's list once, fill its row with older partners, and key it.
+def read_counting(graph: Graph, linkage: int, slot: int, own_halvings: int) -> int:
+    """Read a cluster's list into the scratch and count the work; return the number of partners."""
+    graph.counters[N_READ] += graph.lists.segments[slot].n_entries
+    return read_list(slot, linkage, own_halvings, graph.lists)
 
-    Needs: lists filled, birth = -degree. Overwrites: rows, queue. Each turn: rows and keys up to `slot` are set. Ties: as the queue.
+
+@kernel
+def write_counting(graph: Graph, linkage: int, slot: int, k: int) -> None:
+    """Write the list just read back and count the entries folded away."""
+    graph.counters[N_FOLDED] += write_list(slot, k, linkage, graph.lists)
+
+
+@kernel
+def unite(graph: Graph, kept: int, gone: int) -> None:
+    """Make slot `gone` part of slot `kept`: union-find, size, name, birth.
+
+    Needs: both live. Overwrites: parent, clusters, queue. Ties: none.
     """
-    for slot in range(len(graph.rows)):
-        k = read_list(slot, linkage, 0, graph.lists)
-        fill_row(graph, linkage, slot, k, True)
-        write_list(slot, k, linkage, graph.lists)
-        offer_row(graph, linkage, slot)
+    clusters, slots = graph.lists.clusters, graph.lists.slots
+    hub = is_hub(slots, kept)
+    slots[gone].parent = kept
+    slots[kept].size = size_of(slots, kept) + size_of(slots, gone)
+    mark_hub(slots, kept, hub)
+    clusters[kept].name = min(clusters[kept].name, clusters[gone].name)
+    graph.counters[N_BIRTHS] += 1
+    clusters[kept].birth = graph.counters[N_BIRTHS]
+    clusters[gone].birth = GONE
+    clusters[gone].ahead = clusters[gone].halvings - clusters[kept].halvings
+    clusters[kept].halvings += 1
+    remove(graph.queue, gone)
 
 
 def _lay_out(degree: Int32, linkage: int) -> Adjacency:
@@ -33,7 +122,7 @@ def _lay_out(degree: Int32, linkage: int) -> Adjacency:
     n_entries = int(degree.sum(dtype=np.int64))
     records = np.arange(n, dtype=np.int32)
     clusters = np.zeros(n, dtype=CLUSTER)
-    clusters["birth"] = -degree.astype(np.int64)
+    clusters["birth"] = records - n
     clusters["name"] = records
     slots = np.zeros(n, dtype=SLOT)
     slots["parent"] = records
@@ -50,11 +139,12 @@ def _lay_out(degree: Int32, linkage: int) -> Adjacency:
         entries=np.empty(n_entries, dtype=ENTRY),
         halved=np.zeros(n_entries if linkage == WEIGHTED else 0, dtype=np.int32),
         touched=np.empty(n + 1, dtype=np.uint32),
+        ahead=np.empty(BLOCK, dtype=np.uint32),
     )
 
 
-def make_graph(part: Part, linkage: int) -> Graph:
-    """Make the graph of a part's k records and m pairs over score 0, every record a cluster.
+def lay_out_graph(part: Part, linkage: int) -> Graph:
+    """Make the graph of a part's k records and m pairs over score 0, every record a cluster; rows and queue are empty.
 
     Cost: O(k + m) time; 24 bytes a pair and about 370 a record.
     """
@@ -65,7 +155,7 @@ def make_graph(part: Part, linkage: int) -> Graph:
     write_entries(part, linkage, lists.segments, lists.entries)
     keys = np.zeros(n, dtype=KEY)
     keys["place"] = -1
-    graph = Graph(
+    return Graph(
         lists=lists,
         hubs=make_hubs(n),
         queue=Queue(np.empty(n, dtype=np.int32), keys, np.zeros(1, dtype=np.int64)),
@@ -74,5 +164,3 @@ def make_graph(part: Part, linkage: int) -> Graph:
         merges=np.empty(max(n - 1, 0), dtype=MERGE),
         counters=np.zeros(N_COUNTERS, dtype=np.int64),
     )
-    _fill_rows(graph, linkage)
-    return graph

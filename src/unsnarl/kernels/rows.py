@@ -1,0 +1,139 @@
+"""The rows of the table: each cluster's best partners among the clusters older than itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unsnarl.kernels.adjacency import Adjacency, size_of
+from unsnarl.kernels.arrays import Records
+from unsnarl.kernels.fractions import SLACK, compare_quotients
+from unsnarl.kernels.graph import ROW_WIDTH, Graph
+from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.linkages import numerator, weight_of_size
+from unsnarl.kernels.queue import holds_bound, remove, set_key
+
+
+@kernel
+def _is_worse(match: Records, linkage: int, ratio: float, x: int, value: int, lists: Adjacency) -> bool:
+    """Say whether an entry of a row comes after partner x, of that value and ratio. Ties: smaller name first."""
+    if match.ratio < ratio * (1.0 - SLACK):
+        return True
+    if match.ratio * (1.0 - SLACK) > ratio:
+        return False
+    weight = weight_of_size(linkage, size_of(lists.slots, x))
+    order = compare_quotients(match.value, weight_of_size(linkage, match.size), value, weight)
+    return order < 0 or (order == 0 and lists.clusters[match.partner].name > lists.clusters[x].name)
+
+
+@kernel
+def _insert(row: Records, matches: Records, linkage: int, x: int, value: int, lists: Adjacency) -> None:
+    """Put partner x into a row where it belongs, if it is among the best ROW_WIDTH so far.
+
+    Needs: row (ROW) and matches (MATCH[ROW_WIDTH]) of one slot. Overwrites: both. Each turn: entries at and after `at` are worse than x,
+    and stand one place further on. Births are left for the end. Ties: smaller name first.
+    """
+    size = size_of(lists.slots, x)
+    ratio = value / weight_of_size(linkage, size)
+    if row.count == ROW_WIDTH:
+        row.hidden = 1
+        if not _is_worse(matches[ROW_WIDTH - 1], linkage, ratio, x, value, lists):
+            return
+    else:
+        row.count += 1
+    at = row.count - 1
+    while at > 0 and _is_worse(matches[at - 1], linkage, ratio, x, value, lists):
+        matches[at].value, matches[at].ratio = matches[at - 1].value, matches[at - 1].ratio
+        matches[at].partner, matches[at].size = matches[at - 1].partner, matches[at - 1].size
+        at -= 1
+    matches[at].value, matches[at].ratio = value, ratio
+    matches[at].partner, matches[at].size = x, size
+
+
+@kernel
+def fill_row(graph: Graph, linkage: int, slot: int, k: int, older_only: bool) -> None:
+    """Fill a row from the list just read, leaving out hubs (they cover their pairs) and, if asked, younger clusters.
+
+    Needs: scratch as read_list left it. Overwrites: the row; total of partners that can never merge becomes 0.
+    Each turn: the row holds the best of the partners seen. Ties: as _insert.
+    """
+    clusters, slots, touched = graph.lists.clusters, graph.lists.slots, graph.lists.touched
+    row, matches = graph.rows[slot], graph.matches[slot]
+    row.at, row.count, row.hidden = 0, 0, 0
+    own_size = size_of(slots, slot)
+    worst = -1.0
+    for j in range(k):
+        x = touched[j]
+        size = slots[x].size
+        if size < 0 or (older_only and clusters[x].birth > clusters[slot].birth):
+            continue
+        value = numerator(linkage, slots[x].total, own_size, size)
+        if value == 0:
+            slots[x].total = 0
+            continue
+        # Most partners fail here, on doubles; what is near the worst of a full row is compared exactly.
+        if value < worst * weight_of_size(linkage, size):
+            row.hidden = 1
+            continue
+        _insert(row, matches, linkage, x, value, graph.lists)
+        if row.count == ROW_WIDTH:
+            worst = matches[ROW_WIDTH - 1].ratio * (1.0 - SLACK)
+    for i in range(row.count):
+        matches[i].birth = clusters[matches[i].partner].birth
+
+
+@kernel
+def fill_first_row(graph: Graph, linkage: int, slot: int) -> None:
+    """Fill the row of a single record from its entries as they stand; a smaller record counts as older.
+
+    Needs: no merge made yet. Overwrites: the row. Each turn: the row holds the best of the older partners seen. Ties: as _insert.
+    """
+    segments, entries, clusters = graph.lists.segments, graph.lists.entries, graph.lists.clusters
+    row, matches = graph.rows[slot], graph.matches[slot]
+    worst = -1.0
+    first = np.uint64(segments[slot].first)
+    for i in range(first, first + np.uint64(segments[slot].used)):
+        x = np.int64(entries[i].partner)
+        if x > slot:
+            continue
+        value = numerator(linkage, entries[i].value, 1, 1)
+        if value < worst:
+            row.hidden = 1
+            continue
+        _insert(row, matches, linkage, x, value, graph.lists)
+        if row.count == ROW_WIDTH:
+            worst = matches[ROW_WIDTH - 1].ratio * (1.0 - SLACK)
+    for i in range(row.count):
+        matches[i].birth = clusters[matches[i].partner].birth
+
+
+@kernel
+def offer_pair(graph: Graph, linkage: int, slot: int, x: int, value: int) -> None:
+    """Key a slot by its pair with x."""
+    clusters, slots = graph.lists.clusters, graph.lists.slots
+    a, b = clusters[slot].name, clusters[x].name
+    bottom = np.int64(weight_of_size(linkage, size_of(slots, slot))) * weight_of_size(linkage, size_of(slots, x))
+    set_key(graph.queue, slot, value, bottom, min(a, b), max(a, b))
+
+
+@kernel
+def offer_row(graph: Graph, linkage: int, slot: int) -> bool:
+    """Key a slot by the first entry of its row that lives, or by the row's bound; return False where the row must be read again first.
+
+    Needs: slot live and no hub. Overwrites: the row's `at`, the queue. Each turn: entries before `at` are gone. Ties: none.
+    """
+    clusters, row, matches = graph.lists.clusters, graph.rows[slot], graph.matches[slot]
+    at, count = row.at, row.count
+    while at < count and clusters[matches[at].partner].birth != matches[at].birth:
+        at += 1
+    row.at = at
+    if at < count:
+        offer_pair(graph, linkage, slot, np.int64(matches[at].partner), matches[at].value)
+    elif row.hidden == 0:
+        remove(graph.queue, slot)
+    elif holds_bound(graph.queue, slot):
+        return False
+    else:
+        last = matches[count - 1]
+        bottom = np.int64(weight_of_size(linkage, last.size)) * weight_of_size(linkage, size_of(graph.lists.slots, slot))
+        set_key(graph.queue, slot, last.value, bottom, -1, -1)
+    return True
