@@ -7,6 +7,7 @@ costs nothing: NumPy, DuckDB and the compiler are loaded when work begins.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from unsnarl.errors import UsageError
@@ -86,7 +87,7 @@ def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock) -> I
             pairs=canonical,
             ids=rows.ids.texts(),
             counts=counts,
-            notes=describe_losses(source, counts, settings),
+            notes=describe_losses(source, counts, rows, canonical, tally.conflicts.tolist()),
             inputs=describe_inputs(given),
             kind=source.kind,
             threads=session.threads,
@@ -197,11 +198,16 @@ def cut(run: str | os.PathLike[str] | Result, at: float) -> Any:
     return result.cut(at)
 
 
-def refuse_existing(folder: str | os.PathLike[str], force: bool = False) -> None:
-    """Refuse an output folder that exists, or cannot be made, before any work is done. Raises InputError."""
+def refuse_existing(folder: str | os.PathLike[str], force: bool = False, inputs: Sequence[str] = ()) -> None:
+    """Refuse an output folder that exists, or cannot be made, before any work is done.
+
+    inputs  paths and globs that are to be read; `force` lets no folder pass that holds them
+
+    Raises InputError.
+    """
     from unsnarl.files.runs import refuse_existing as refuse
 
-    refuse(folder, force)
+    refuse(folder, force, inputs)
 
 
 def refuse_file(path: str | os.PathLike[str], force: bool = False) -> None:

@@ -19,6 +19,7 @@ from unsnarl.model import Index, Score
 from unsnarl.settings import Settings
 
 MAX_RECORDS = 2**31 - 1
+N_EXAMPLES = 5
 
 
 class Engine(Protocol):
@@ -108,6 +109,7 @@ class Interned:
     n_records    number of records
     ids          the text ids
     tally        n_rows read, n_bad_scores dropped, n_unknown_ids added
+    added        the first of the unknown ids, at most five
     """
 
     left: Index
@@ -116,6 +118,7 @@ class Interned:
     n_records: int
     ids: Ids
     tally: dict[str, int] = field(default_factory=dict)
+    added: tuple[str, ...] = ()
 
 
 def _raise_first(problems: Sequence[UnsnarlError]) -> None:
@@ -128,13 +131,29 @@ def _query_pair_ids(pairs: PairRows) -> str:
     return f"SELECT left_id AS id FROM ({query}) UNION ALL SELECT right_id AS id FROM ({query})"
 
 
-def _make_ids(session: Engine, pairs: PairRows, records: RecordRows | None, allow_unknown: bool) -> tuple[str, int]:
-    """Make the table (id, position) of all records; gives its name and the number of ids that only PAIRS has."""
+@dataclass(frozen=True)
+class _Added:
+    """Say how many ids only PAIRS has, and the first of them."""
+
+    n_ids: int
+    first: tuple[str, ...]
+
+
+def _find_added(session: Engine, ids: str, known: str) -> _Added:
+    """Compare the table of all ids with that of RECORDS, which are among them."""
+    counts = f"SELECT (SELECT count(*) FROM {ids}) - (SELECT count(*) FROM {known})"
+    n_ids = int(session.rows(counts)[0][0])
+    if not n_ids:
+        return _Added(0, ())
+    first = session.rows(f"SELECT id FROM {ids} ANTI JOIN {known} USING (id) ORDER BY id LIMIT {N_EXAMPLES}")
+    return _Added(n_ids, tuple(id_ for (id_,) in first))
+
+
+def _make_ids(session: Engine, pairs: PairRows, records: RecordRows | None, allow_unknown: bool) -> tuple[str, _Added]:
+    """Make the table (id, position) of all records; gives its name and the ids that only PAIRS has."""
     known, ids = session.make_name("known"), session.make_name("ids")
-    n_known = 0
     if records is not None:
         _make_known(session, pairs, records, known)
-        n_known = int(session.rows(f"SELECT count(*) FROM {known}")[0][0])
     if records is None:
         union = _query_pair_ids(pairs)
     elif allow_unknown:
@@ -145,13 +164,14 @@ def _make_ids(session: Engine, pairs: PairRows, records: RecordRows | None, allo
         f"CREATE TEMP TABLE {ids} AS SELECT id, CAST(row_number() OVER (ORDER BY id) - 1 AS INTEGER) AS position "
         f"FROM (SELECT DISTINCT id FROM ({union}) WHERE id <> '')"
     )
+    added = _Added(0, ()) if records is None else _find_added(session, ids, known)
     session.run(f"DROP TABLE IF EXISTS {known}")
     n_ids = int(session.rows(f"SELECT count(*) FROM {ids}")[0][0])
     if n_ids > MAX_RECORDS:
         raise ResourceError(
             f"{n_ids:,} records are more than one run can number ({MAX_RECORDS:,}).", hint="Split them."
         )
-    return ids, (n_ids - n_known if records is not None else 0)
+    return ids, added
 
 
 def _make_known(session: Engine, pairs: PairRows, records: RecordRows, table: str) -> None:
@@ -179,7 +199,7 @@ def intern(session: Engine, pairs: PairRows, records: RecordRows | None, setting
     Cost: two joins and one sort of the ids; 12 bytes a pair in memory, twice while they are fetched.
     """
     _raise_first(pairs.find_type_problems(records))
-    ids_table, n_added = _make_ids(session, pairs, records, settings.allow_unknown_ids)
+    ids_table, added = _make_ids(session, pairs, records, settings.allow_unknown_ids)
     joined = (
         f"SELECT l.position AS left_index, r.position AS right_index, p.units AS units FROM ({pairs.query()}) AS p "
         f"LEFT JOIN {ids_table} AS l ON p.left_id = l.id LEFT JOIN {ids_table} AS r ON p.right_id = r.id"
@@ -197,8 +217,8 @@ def intern(session: Engine, pairs: PairRows, records: RecordRows | None, setting
         left, right, score = left[~bad_score], right[~bad_score], score[~bad_score]
     texts = session.arrays(f"SELECT id FROM {ids_table} ORDER BY position")["id"]
     session.run(f"DROP TABLE {ids_table}")
-    tally = {"n_rows": n_rows, "n_bad_scores": n_bad_scores, "n_unknown_ids": n_added}
+    tally = {"n_rows": n_rows, "n_bad_scores": n_bad_scores, "n_unknown_ids": added.n_ids}
     left, right, score = (
         np.ascontiguousarray(np.ma.getdata(column), dtype=np.int32) for column in (left, right, score)
     )
-    return Interned(left, right, score, len(texts), Ids(np.ma.getdata(texts)), tally)
+    return Interned(left, right, score, len(texts), Ids(np.ma.getdata(texts)), tally, added.first)

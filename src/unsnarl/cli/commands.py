@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
 from typing import Any
 
@@ -41,7 +42,7 @@ def cluster(
 
     PAIRS are files (Parquet, CSV or JSON lines) or globs of them, with two ids and a score in each row.
     """
-    api.refuse_existing(out, force)
+    api.refuse_existing(out, force, [*pairs, *([records] if records is not None else [])])
     with open_progress(quiet) as progress:
         result = api.cluster(list(pairs), records, progress=progress, **settings)
         result.write(out, force=force)
@@ -169,4 +170,7 @@ def demo(out: str, quiet: bool, as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    sys.exit(run(commands, sys.argv[1:]))
+    code = run(commands, sys.argv[1:])
+    # The work is done: Ctrl-C while Python takes itself down must not turn that into something else.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)

@@ -1,13 +1,14 @@
 """How a command ends: its exit code, and what it says when it fails.
 
 0 done; 1 internal error; 2 usage; 3 the input breaks the contract; 4 a gate failed;
-5 out of memory, disk or time; 130 interrupted.
+5 out of memory, disk or time; 130 interrupted, 128 + n stopped by another signal n (143 for SIGTERM).
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import os
 import secrets
@@ -22,15 +23,30 @@ from typing import Any, NoReturn
 
 import click
 
+from unsnarl.cli.early import INTERRUPTED, leave_at_once
 from unsnarl.errors import ResourceError, UnsnarlError, UsageError
 
 SCHEMA = 1
 """Version of the JSON that --json prints; a field may be added without a new version, none is taken away."""
 
-INTERRUPTED = 130
-
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DEBUG = "UNSNARL_DEBUG"
+
+_STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Signals that end a run: Ctrl-C, a scheduler or `kill`, a closed terminal."""
+
+
+def _open_streams() -> None:
+    """Make standard output UTF-8 in every locale, and streams that were closed (`>&-`) ones that lead nowhere.
+
+    A byte of a file name that is not UTF-8 is written as an escape.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (open as long as the process)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8" if name == "stdout" else None, errors="backslashreplace")
 
 
 def print_data(text: str) -> None:
@@ -50,8 +66,9 @@ def print_json(content: dict[str, Any], ok: bool = True) -> None:
 
 
 def print_lines(lines: Sequence[str]) -> None:
-    """Write lines meant for people to standard error."""
-    click.echo("\n".join(lines), err=True)
+    """Write lines meant for people to standard error; where that is full or gone, nobody can be told."""
+    with contextlib.suppress(OSError):
+        click.echo("\n".join(lines), err=True)
 
 
 def _class_names(error: BaseException) -> set[str]:
@@ -66,7 +83,8 @@ def translate(error: Exception) -> UnsnarlError:
     if isinstance(error, click.ClickException):
         return UsageError(error.format_message())
     text = str(error)
-    if isinstance(error, MemoryError) or "OutOfMemoryException" in _class_names(error):
+    no_thread = isinstance(error, RuntimeError) and "can't start new thread" in text
+    if isinstance(error, MemoryError) or "OutOfMemoryException" in _class_names(error) or no_thread:
         hint = "Give it more with --memory-limit, or use a machine that has more."
         return ResourceError(f"Memory ran out. {text}".strip(), hint=hint)
     if (isinstance(error, OSError) and error.errno in _FULL_DISK) or "No space left on device" in text:
@@ -97,11 +115,14 @@ def _report(error: Exception, as_json: bool) -> int:
     if os.environ.get(_DEBUG):
         traceback.print_exception(error)
     if isinstance(error, click.UsageError):
-        error.show(sys.stderr)
+        with contextlib.suppress(OSError):
+            error.show(sys.stderr)
     else:
         print_lines([f"unsnarl: {translated}"])
     if as_json:
-        print_json(error_as_dict(translated), ok=False)
+        # Standard output may be what failed.
+        with contextlib.suppress(OSError):
+            print_json(error_as_dict(translated), ok=False)
     return translated.exit_code
 
 
@@ -127,33 +148,45 @@ class _Scratch:
         shutil.rmtree(self._path, ignore_errors=True)
 
 
-def _leave_interrupted(scratch: _Scratch) -> NoReturn:
+def _leave_interrupted(scratch: _Scratch, number: int) -> NoReturn:
     """End the process now: a kernel still at work in another thread is not waited for."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in _STOPPING:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     scratch.remove()
-    print_lines(["unsnarl: interrupted."])
+    print_lines(["unsnarl: interrupted." if number == signal.SIGINT else "unsnarl: stopped by the system."])
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    os._exit(INTERRUPTED)
+    os._exit(INTERRUPTED if number == signal.SIGINT else 128 + number)
 
 
 class _Interruption:
-    """Remember that Ctrl-C was pressed, whatever becomes of the exception it raises.
+    """Remember that Ctrl-C was pressed, or the process told to stop, whatever becomes of the exception it raises.
 
     A library may answer the KeyboardInterrupt with an error of its own: DuckDB raises a RuntimeError.
     """
 
     def __init__(self) -> None:
         self.came = False
+        self.number: int = signal.SIGINT
+        self._before: dict[int, Any] = {}
 
     def watch(self) -> None:
-        """Take over Ctrl-C, unless it is ignored or somebody else's already."""
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._answer)
+        """Take over the signals, save those that are ignored or somebody else's already."""
+        for name in _STOPPING:
+            number = getattr(signal, name, None)
+            free = (signal.SIG_DFL, signal.default_int_handler, leave_at_once)
+            if number is not None and signal.getsignal(number) in free:
+                self._before[number] = signal.signal(number, self._answer)
 
-    def _answer(self, _number: int, _frame: FrameType | None) -> None:
-        self.came = True
+    def release(self) -> None:
+        """Give the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _answer(self, number: int, _frame: FrameType | None) -> None:
+        self.came, self.number = True, number
         raise KeyboardInterrupt
 
 
@@ -163,14 +196,16 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
     interruption, scratch = _Interruption(), _Scratch()
     try:
         interruption.watch()
+        _open_streams()
         scratch.make()
         answer = command.main(args=list(arguments), prog_name="unsnarl", standalone_mode=False)
         return answer if isinstance(answer, int) else 0
     except (KeyboardInterrupt, click.Abort):
-        _leave_interrupted(scratch)
+        _leave_interrupted(scratch, interruption.number)
     except Exception as error:  # noqa: BLE001  (whatever it is, the user gets a message and an exit code)
         if interruption.came:
-            _leave_interrupted(scratch)
+            _leave_interrupted(scratch, interruption.number)
         return _report(error, as_json)
     finally:
         scratch.remove()
+        interruption.release()

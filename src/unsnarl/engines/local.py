@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import threading
+from typing import Any
+
+import numpy as np
 
 from unsnarl import solve
 from unsnarl.errors import ResourceError
@@ -12,65 +16,111 @@ from unsnarl.model import Components, Forest, Pairs, Progress
 
 POLL_SECONDS = 0.1
 
+Task = tuple[solve.Part, float]
+"""A part and the similarity down to which it is to be solved."""
+
 
 def count_processors() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class _Job:
+    """Solve one part: as it is, or, where it is large, first its pieces and then what they leave.
+
+    tasks(), then take() with the merges of each task, which gives the tasks that have become possible, until forest is set.
+    """
+
+    def __init__(self, part: solve.Part, linkage: str) -> None:
+        self.part = part
+        self.forest: Forest | None = None
+        self._linkage = linkage
+        self._n_pieces = 0
+        self._merges: list[solve.Records] = []
+
+    def tasks(self) -> list[Task]:
+        """Return what can be solved at once, and how far down (a similarity)."""
+        if self.part.is_large:
+            pieces, floor = solve.shatter(self.part, self._linkage)
+            self._n_pieces = len(pieces)
+            if pieces:
+                return [(piece, floor) for piece in pieces]
+        return [(self.part, 0.0)]
+
+    def take(self, merges: solve.Records) -> list[Task]:
+        """Keep the merges of a task; return the tasks it makes possible."""
+        self._merges.append(merges.copy())
+        if len(self._merges) < self._n_pieces:
+            return []
+        if len(self._merges) == self._n_pieces:
+            self._merges = [solve.interleave(self._merges)]
+            self._n_pieces = 0
+            return [(solve.contract(self.part, self._merges[0]), 0.0)]
+        self.forest = solve.make_forest(self.part, np.concatenate(self._merges), self._linkage)
+        return []
+
+
 class _Crew:
-    """Threads that take parts off one list, those with most pairs first.
+    """Threads that take work off one list, that of the part with most pairs first.
 
     The threads are daemons: when the caller is interrupted it leaves at once, and they stop at the end of their slice.
     """
 
     def __init__(self, parts: list[solve.Part], linkage: str) -> None:
-        self._todo: queue.SimpleQueue[solve.Part] = queue.SimpleQueue()
-        for part in parts:
-            self._todo.put(part)
-        self._linkage = linkage
-        self._stop = threading.Event()
         self.news: queue.SimpleQueue[Forest | BaseException] = queue.SimpleQueue()
-        self.under_way: dict[int, solve.Agglomeration] = {}
-        self.n_pairs_done = 0
+        self._linkage = linkage
+        self._todo: queue.PriorityQueue[Any] = queue.PriorityQueue()
+        self._ticket = itertools.count()
         self._lock = threading.Lock()
+        self._stopped = False
+        self._under_way: dict[int, solve.Agglomeration] = {}
+        self._n_pairs_done = 0
+        for part in parts:
+            self._add(_Job(part, linkage), None)
+
+    def _add(self, job: _Job, task: Task | None) -> None:
+        """List a task of a job, or the job itself to be planned."""
+        self._todo.put((-job.part.n_pairs, next(self._ticket), job, task))
 
     def work(self) -> None:
-        """Solve parts until none is left; every part ends as a forest or an error among the news."""
-        while not self._stop.is_set():
-            try:
-                part = self._todo.get_nowait()
-            except queue.Empty:
+        """Do what is listed until told to stop; every job ends as a forest or an error among the news."""
+        while not self._stopped:
+            _, _, job, task = self._todo.get()
+            if job is None:
                 return
             try:
-                forest = self._solve(part)
-            except BaseException as error:  # whatever it is, the caller must hear of it
-                self.news.put(_explain(error, part))
+                tasks = job.tasks() if task is None else self._solve(job, *task)
+            except BaseException as error:  # noqa: BLE001  (whatever it is, the caller must hear of it)
+                self.news.put(_explain(error, job.part))
                 return
-            if forest is not None:
-                self.news.put(forest)
+            for new in tasks:
+                self._add(job, new)
+            if job.forest is not None:
+                self.news.put(job.forest)
 
-    def _solve(self, part: solve.Part) -> Forest | None:
-        agglomeration = solve.Agglomeration(part, self._linkage)
+    def _solve(self, job: _Job, part: solve.Part, floor: float) -> list[Task]:
+        """Agglomerate one part of a job; return the tasks that makes possible."""
+        agglomeration = solve.Agglomeration(part, self._linkage, floor)
         me = threading.get_ident()
-        self.under_way[me] = agglomeration
+        self._under_way[me] = agglomeration
         while agglomeration.advance():
-            if self._stop.is_set():
-                return None
-        forest = agglomeration.forest()
+            if self._stopped:
+                return []
         with self._lock:
-            del self.under_way[me]
-            self.n_pairs_done += part.n_pairs
-        return forest
+            del self._under_way[me]
+            self._n_pairs_done += agglomeration.n_pairs_done
+            return job.take(agglomeration.merges)
 
     def count_pairs_done(self) -> int:
         """Return the pairs done, those of parts under way too."""
         with self._lock:
-            return self.n_pairs_done + sum(work.n_pairs_done for work in list(self.under_way.values()))
+            return self._n_pairs_done + sum(work.n_pairs_done for work in list(self._under_way.values()))
 
-    def stop(self) -> None:
-        """Tell the threads to end after the slice they are in."""
-        self._stop.set()
+    def stop(self, n_threads: int) -> None:
+        """Tell the threads to end, at the latest after the slice they are in."""
+        self._stopped = True
+        for _ in range(n_threads):
+            self._todo.put((1, next(self._ticket), None, None))
 
 
 def _explain(error: BaseException, part: solve.Part) -> BaseException:
@@ -98,12 +148,13 @@ def link(pairs: Pairs, components: Components, linkage: str, threads: int, progr
     Cost: near m log m time on the graphs met in practice (docs/benchmarks.md); 24 bytes a pair and 400 a record of the parts under way.
     """
     parts = solve.split_components(pairs, components)
+    n_pairs = sum(part.n_pairs for part in parts)
     crew = _Crew(parts, linkage)
     if progress is not None:
-        progress.start("linking", sum(part.n_pairs for part in parts), "pairs")
+        progress.start("linking", n_pairs, "pairs")
     forests: list[Forest] = []
     try:
-        for _ in range(min(threads, len(parts))):
+        for _ in range(threads):
             threading.Thread(target=crew.work, daemon=True).start()
         while len(forests) < len(parts):
             try:
@@ -115,9 +166,10 @@ def link(pairs: Pairs, components: Components, linkage: str, threads: int, progr
                     raise news
                 forests.append(news)
             if progress is not None:
-                progress.update(crew.count_pairs_done())
+                progress.update(min(n_pairs, crew.count_pairs_done()))
     finally:
-        crew.stop()
+        crew.stop(threads)
     if progress is not None:
+        progress.update(n_pairs)
         progress.finish()
-    return solve.join_forest(forests, pairs.n_records)
+    return solve.join_forests(forests, pairs.n_records)

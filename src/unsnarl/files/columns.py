@@ -57,14 +57,18 @@ def _say_alike(part: Part, names: Iterable[str]) -> str:
     return f" {show(alike[0])} differs from a known name in case or blanks only." if alike else ""
 
 
-def _named(part: Part, role: str, name: str, option: str) -> str:
-    """Take the column the caller named."""
+def find_column(part: Part, role: str, name: str, hint: str = "For CSV check the separator.") -> str:
+    """Take the column of that name; the hint says what to do where there is none."""
     if name not in part.columns:
         alike = [column for column in part.columns if column.strip().lower() == name.strip().lower()]
-        meant = f"Did you mean {show(alike[0])}?" if alike else f"Check --{option}, and for CSV the separator (--sep)."
-        raise _missing(part, role, f"column {show(name)}", meant)
+        raise _missing(part, role, f"column {show(name)}", f"Did you mean {show(alike[0])}?" if alike else hint)
     _refuse_doubled(part, role, [name])
     return name
+
+
+def _named(part: Part, role: str, name: str, option: str) -> str:
+    """Take the column the caller named."""
+    return find_column(part, role, name, f"Check --{option}, and for CSV the separator (--sep).")
 
 
 def _refuse_doubled(part: Part, role: str, names: Iterable[str]) -> None:
@@ -135,13 +139,13 @@ def find_pair_columns(part: Part, settings: Settings) -> PairColumns:
     return PairColumns(left, right, score)
 
 
-def find_record_column(part: Part, role: str, named: str | None) -> str:
-    """Find the column with the record id: as named, or by a known name, or the only column."""
+def find_record_column(part: Part, role: str, named: str | None, option: str = "record-id") -> str:
+    """Find the column with the record id: as named with the option, or by a known name, or the only column."""
     if named is not None:
-        return _named(part, role, named, "record-id")
+        return _named(part, role, named, option)
     if len(part.columns) == 1:
         return next(iter(part.columns))
-    return _pick(part, role, RECORD_IDS, "record id", "record-id")
+    return _pick(part, role, RECORD_IDS, "record id", option)
 
 
 def find_entity_column(part: Part, id_column: str, named: str | None) -> str:

@@ -49,10 +49,10 @@ def _split_header(line: str, separator: str) -> list[str]:
 
 def _refuse_what_is_no_text(head: bytes, name: str) -> None:
     """Refuse a file whose first bytes say that it is of another kind."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:4] or head[:64].count(b"\0") > 16:
-        raise InputError(f"{name} is UTF-16 or UTF-32 text.", hint="Save it as UTF-8.")
     if head.startswith(b"\x1f\x8b"):
         raise InputError(f"{name} is compressed (gzip).", hint="Rename it to end in .gz.")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:4] or head[:64].count(b"\0") > 16:
+        raise InputError(f"{name} is UTF-16 or UTF-32 text.", hint="Save it as UTF-8.")
     if head.startswith(b"PK\x03\x04"):
         raise InputError(f"{name} is an Excel or ZIP file, not text.", hint="Save the sheet as CSV (UTF-8) or Parquet.")
     if head.startswith(b"PAR1"):

@@ -49,10 +49,24 @@ def _list_folder(folder: str, role: str) -> list[str]:
     return sorted(found)
 
 
+def _is_utf8(path: str) -> bool:
+    """Say whether a name can be told to the engine, which knows UTF-8 only."""
+    try:
+        os.path.abspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _expand(path: str, role: str) -> list[str]:
     """Expand one path, glob or folder to files, sorted by name."""
     if os.path.isdir(path):
         return _list_folder(path, role)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(
+            f"{role}: {path} is a pipe or a device, not a file.",
+            hint="Files are read more than once: write the rows to a file, and give that.",
+        )
     if os.path.exists(path):
         return [path]
     if glob.has_magic(path):
@@ -90,5 +104,12 @@ def find_files(given: Sequence[str | os.PathLike[str]], role: str) -> list[str]:
     files = [path for item in given for path in _expand(os.fspath(item), role)]
     if not files:
         raise InputError(f"{role}: no file is named.")
+    unspeakable = [path for path in files if not _is_utf8(path)]
+    if unspeakable:
+        raise InputError(
+            f"{role}: a file or folder has a name that is not UTF-8.",
+            examples=[repr(path) for path in unspeakable],
+            hint="Rename it; where the name looks right, set the locale to one of UTF-8, as LC_ALL=C.UTF-8.",
+        )
     _refuse_repeats(files, role)
     return files

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,19 +63,41 @@ def _find_strangers(folder: str) -> list[str]:
     return sorted(set(os.listdir(folder)) - ours)
 
 
-def refuse_existing(folder: str | os.PathLike[str], force: bool) -> None:
+def _refuse_undecodable(target: str) -> None:
+    """Refuse a name that cannot be told to the engine, which knows UTF-8 only."""
+    try:
+        target.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(f"{target!r} is not a UTF-8 name.", hint="Choose another name.") from None
+
+
+def _refuse_inputs(folder: str | os.PathLike[str], inputs: Sequence[str]) -> None:
+    """Refuse an output folder that holds one of the inputs: to replace it would be to delete that."""
+    inside = os.path.join(os.path.realpath(folder), "")
+    lost = [path for path in inputs if os.path.realpath(path).startswith(inside)]
+    if lost:
+        raise InputError(
+            f"{folder} holds what is to be read, and would be replaced.", examples=lost, hint="Choose another name."
+        )
+
+
+def refuse_existing(folder: str | os.PathLike[str], force: bool, inputs: Sequence[str] = ()) -> None:
     """Refuse, before the work starts, an output that exists or that could not be written.
 
-    With `force` a folder is let pass if it holds nothing but files of a RUN: nothing else is ever deleted.
-    Raises InputError.
+    With `force` a folder is let pass if it holds nothing but files of a RUN, and none of the inputs (paths or
+    globs): nothing else is ever deleted. Raises InputError.
     """
+    if not os.fspath(folder):
+        raise InputError("The output has no name.", hint="Give the folder that the run is to be written to.")
     target = os.path.abspath(folder)
+    _refuse_undecodable(target)
     recover(target)
     if os.path.lexists(target):
         if not force:
             raise InputError(f"{folder} exists already.", hint="Choose another name, or replace it with --force.")
         if os.path.islink(target) or not os.path.isdir(target):
             raise InputError(f"{folder} is not a folder.", hint="Choose another name; --force only replaces a RUN.")
+        _refuse_inputs(folder, inputs)
         strangers = _find_strangers(target)
         if strangers:
             raise InputError(
@@ -191,6 +214,7 @@ class RunFiles:
     def read(self, session: Session, name: str) -> Columns:
         """Read a table: object arrays of str for text, else NumPy numbers, in the order of the file."""
         path = os.path.abspath(self.path(name))
+        self._refuse_changed(f"{name}.parquet")
         try:
             columns = session.arrays(f"SELECT * FROM read_parquet([{quote_text(path)}], hive_partitioning=false)")
         except EngineError as error:
@@ -199,13 +223,30 @@ class RunFiles:
 
     def find_changed(self) -> list[str]:
         """List the files whose content is not what run.json says. Cost: one read of all files."""
-        outputs: dict[str, dict[str, Any]] = self.manifest.get("outputs", {})
+        outputs: dict[str, dict[str, Any]] = self.manifest["outputs"]
         changed = []
         for name, facts in outputs.items():
             path = os.path.join(self.folder, name)
             if not os.path.isfile(path) or find_checksum(path) != facts["sha256"]:
                 changed.append(name)
         return changed
+
+    def _refuse_changed(self, name: str) -> None:
+        """Refuse a file whose content is not what run.json says. Cost: one read of the file."""
+        path = os.path.join(self.folder, name)
+        if find_checksum(path) != self.manifest["outputs"][name].get("sha256"):
+            raise InputError(
+                f"{path} is not as the run wrote it: its SHA-256 is not that of {MANIFEST}.",
+                hint="Something changed or damaged it since; run again.",
+            )
+
+
+def _is_whole(manifest: dict[str, Any]) -> bool:
+    """Say whether a run.json has all its parts, and each table of a RUN in it."""
+    kinds = {"settings": dict, "inputs": list, "outputs": dict, "counts": dict, "phases": dict}
+    if not all(isinstance(manifest.get(name), kind) for name, kind in kinds.items()):
+        return False
+    return all(isinstance(manifest["outputs"].get(f"{name}.parquet"), dict) for name in SCHEMAS)
 
 
 def open_run(folder: str | os.PathLike[str]) -> RunFiles:
@@ -227,11 +268,15 @@ def open_run(folder: str | os.PathLike[str]) -> RunFiles:
         ) from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}", hint="The RUN is damaged; run again.") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+    if not isinstance(manifest, dict):
+        manifest = {}
+    if manifest.get("format") != FORMAT:
         raise InputError(
             f"{path} is of another version of unsnarl.", hint="Read it with the version that wrote it, or run again."
         )
-    missing = [name for name in manifest.get("outputs", {}) if not os.path.isfile(os.path.join(folder, name))]
+    if not _is_whole(manifest):
+        raise InputError(f"{path} lacks what a {MANIFEST} says.", hint="The RUN is damaged; run again.")
+    missing = [name for name in manifest["outputs"] if not os.path.isfile(os.path.join(folder, name))]
     if missing:
         raise InputError(f"{folder} lacks files that its {MANIFEST} lists.", examples=missing, hint="Run again.")
     return RunFiles(folder, manifest)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,6 +25,17 @@ EngineError = duckdb.Error
 
 Columns = dict[str, NDArray[Any]]
 """A table in memory: column name to array, all of one length."""
+
+
+_AMOUNT = re.compile(r"(?=.*[1-9])([0-9]+(?:\.[0-9]*)?)\s*([kmgt]i?)b?", re.IGNORECASE)
+
+
+def _read_amount(memory_limit: str) -> str:
+    """Write a memory limit as DuckDB reads it; it would take a negative one, or 'none', for no limit at all."""
+    found = _AMOUNT.fullmatch(memory_limit.strip())
+    if found is None:
+        raise UsageError(f"memory-limit is {memory_limit!r}; it must be an amount of memory, as 4GB or 800MB.")
+    return f"{found[1]}{found[2]}B"
 
 
 def quote_name(name: str) -> str:
@@ -82,7 +95,20 @@ class Session:
         self.threads = threads or count_processors()
         self._n_names = 0
         self._registered: list[Any] = []
+        limits = {} if memory_limit is None else {"memory_limit": _read_amount(memory_limit)}
         self._temp_folder = tempfile.mkdtemp(prefix="unsnarl-", dir=temp_dir)
+        # Whoever is interrupted before `with` has begun, or forgets to close, leaves no folder behind.
+        self._remove_temp_folder = weakref.finalize(self, shutil.rmtree, self._temp_folder, ignore_errors=True)
+        try:
+            self._connection = self._connect(limits)
+            self._connection.execute("SET enable_progress_bar = false")
+            self._keep_casts_out_of_readers()
+        except BaseException:
+            self._remove_temp_folder()
+            raise
+
+    def _connect(self, limits: dict[str, str]) -> Any:
+        """Open the connection."""
         config: dict[str, Any] = {
             "threads": self.threads,
             "temp_directory": self._temp_folder,
@@ -90,19 +116,15 @@ class Session:
             "autoload_known_extensions": "false",
             "python_enable_replacements": "false",
             "preserve_insertion_order": "true",
+            **limits,
         }
-        if memory_limit:
-            config["memory_limit"] = memory_limit
         try:
-            self._connection = duckdb.connect(":memory:", config=config)
+            return duckdb.connect(":memory:", config=config)
         except EngineError as error:
-            shutil.rmtree(self._temp_folder, ignore_errors=True)
             raise UsageError(
                 f"The limits do not work: {str(error).splitlines()[0]}",
                 hint="Write the memory limit as 4GB or 800MB, and the number of threads as a whole number.",
             ) from None
-        self._connection.execute("SET enable_progress_bar = false")
-        self._keep_casts_out_of_readers()
 
     def _keep_casts_out_of_readers(self) -> None:
         """Turn off the rule (DuckDB 2.0) that makes a TRY_CAST on a CSV column an error instead of a null."""
@@ -120,7 +142,7 @@ class Session:
         """Close the connection and remove what was spilled; a second call does nothing."""
         self._connection.close()
         self._registered.clear()
-        shutil.rmtree(self._temp_folder, ignore_errors=True)
+        self._remove_temp_folder()
 
     def sql(self, query: str, parameters: Sequence[object] | None = None) -> Any:
         """Pass a query through to DuckDB, and give its relation."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from unsnarl.kernels.absorb import absorb, make_hub, offer_hub, tell_hubs, unmake_hub
 from unsnarl.kernels.adjacency import is_hub, join_chains, size_of
+from unsnarl.kernels.fractions import compare_quotients
 from unsnarl.kernels.graph import (
     N_MERGES,
     N_READ,
@@ -44,20 +45,25 @@ GOING_ON = 1
 
 
 @kernel
-def _fill_first_rows(graph: Graph, linkage: int) -> None:
-    """Fill and key the row of every record. Needs: no merge made yet. Overwrites: rows, queue. Each turn: rows up to `slot` are. Ties: none."""
+def _fill_first_rows(graph: Graph, linkage: int, all_single: bool) -> None:
+    """Fill and key the row of every cluster. Needs: no merge made yet. Overwrites: rows, queue. Each turn: rows up to `slot` are. Ties: none."""
     for slot in range(len(graph.rows)):
-        fill_first_row(graph, linkage, slot)
+        if all_single:
+            fill_first_row(graph, linkage, slot)
+        else:
+            k = read_counting(graph, linkage, slot, 0)
+            fill_row(graph, linkage, slot, k, True)
+            write_counting(graph, linkage, slot, k)
         offer_row(graph, linkage, slot)
 
 
 def make_graph(part: Part, linkage: int) -> Graph:
-    """Make the graph of a part's k records and m pairs over score 0, ready to agglomerate.
+    """Make the graph of a part's k clusters, ready to agglomerate.
 
-    Cost: O(k log k + m) time; 24 bytes a pair and about 370 a record.
+    Cost: O(k log k + m) time for m pairs over score 0; 24 bytes a pair and about 370 a cluster.
     """
     graph = lay_out_graph(part, linkage)
-    _fill_first_rows(graph, linkage)
+    _fill_first_rows(graph, linkage, len(part.members) == len(part.names))
     return graph
 
 
@@ -166,8 +172,8 @@ def _look_again(graph: Graph, linkage: int, slot: int) -> bool:
 
 
 @kernel
-def agglomerate(graph: Graph, linkage: int, budget: int) -> int:
-    """Merge best pairs until none is left, or about `budget` entries have been read; return FINISHED or GOING_ON.
+def agglomerate(graph: Graph, linkage: int, floor: int, budget: int) -> int:
+    """Merge best pairs until none has a similarity of `floor` (score units), or about `budget` entries are read; return FINISHED or GOING_ON.
 
     Needs: a graph made by make_graph, or left by an earlier call. Overwrites: all of it. counters[N_WANTED] > 0 asks for a larger pool.
     Each turn: either the best pair of all is merged, or a key that had become a bound is brought nearer the truth.
@@ -182,6 +188,8 @@ def agglomerate(graph: Graph, linkage: int, budget: int) -> int:
         # One integer type for slots keeps the compiler from making every kernel twice.
         slot = np.int64(queue.heap[0])
         key, match = queue.keys[slot], graph.matches[slot, graph.rows[slot].at]
+        if floor > 0 and compare_quotients(key.top, key.bottom, floor, 1) < 0:
+            return FINISHED
         x = np.int64(match.partner)
         if key.low >= 0 and clusters[x].birth == match.birth:
             merge = graph.merges[counters[N_MERGES]]

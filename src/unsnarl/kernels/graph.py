@@ -20,12 +20,12 @@ from unsnarl.kernels.adjacency import (
     size_of,
     write_list,
 )
-from unsnarl.kernels.arrays import Int32, Int64, Records
+from unsnarl.kernels.arrays import Int64, Records
 from unsnarl.kernels.hubs import Hubs, make_hubs
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import WEIGHTED
 from unsnarl.kernels.queue import KEY, Queue, remove
-from unsnarl.kernels.split import Part, count_partners, write_entries
+from unsnarl.kernels.split import Part, count_entries, write_entries
 
 ROW_WIDTH = 4
 """Partners kept in a row: enough that rows are seldom read again."""
@@ -116,47 +116,46 @@ def unite(graph: Graph, kept: int, gone: int) -> None:
     remove(graph.queue, gone)
 
 
-def _lay_out(degree: Int32, linkage: int) -> Adjacency:
-    """Make room for the entries of every record, each in a segment of its own."""
-    n = len(degree)
-    n_entries = int(degree.sum(dtype=np.int64))
-    records = np.arange(n, dtype=np.int32)
-    clusters = np.zeros(n, dtype=CLUSTER)
-    clusters["birth"] = records - n
-    clusters["name"] = records
+def _lay_out_lists(part: Part, linkage: int) -> Adjacency:
+    """Write the entries of every slot, each into a segment of its own."""
+    n = len(part.names)
+    n_entries = np.zeros(n, dtype=np.int32)
+    count_entries(part, n_entries)
+    n_all = int(n_entries.sum(dtype=np.int64))
     slots = np.zeros(n, dtype=SLOT)
-    slots["parent"] = records
-    slots["size"] = 1
+    slots["parent"] = np.arange(n)
+    slots["size"] = part.sizes
+    clusters = np.zeros(n, dtype=CLUSTER)
+    clusters["birth"] = np.arange(-n, 0)
+    clusters["name"] = part.names
     segments = np.zeros(n, dtype=SEGMENT)
-    segments["first"][1:] = np.cumsum(degree[:-1], dtype=np.int64)
-    segments["n_entries"] = segments["room"] = degree
+    segments["first"][1:] = np.cumsum(n_entries[:-1], dtype=np.int64)
+    segments["n_entries"] = segments["room"] = n_entries
     segments["follower"] = -1
-    segments["tail"] = records
-    return Adjacency(
+    segments["tail"] = np.arange(n)
+    lists = Adjacency(
         slots=slots,
         clusters=clusters,
         segments=segments,
-        entries=np.empty(n_entries, dtype=ENTRY),
-        halved=np.zeros(n_entries if linkage == WEIGHTED else 0, dtype=np.int32),
+        entries=np.empty(n_all, dtype=ENTRY),
+        halved=np.zeros(n_all if linkage == WEIGHTED else 0, dtype=np.int32),
         touched=np.empty(n + 1, dtype=np.uint32),
         ahead=np.empty(BLOCK, dtype=np.uint32),
     )
+    write_entries(part, linkage, segments, lists.entries)
+    return lists
 
 
 def lay_out_graph(part: Part, linkage: int) -> Graph:
-    """Make the graph of a part's k records and m pairs over score 0, every record a cluster; rows and queue are empty.
+    """Make the graph of a part's k clusters; rows and queue are empty.
 
-    Cost: O(k + m) time; 24 bytes a pair and about 370 a record.
+    Cost: O(k + m) time for m pairs over score 0; 24 bytes a pair and about 370 a cluster.
     """
-    n = len(part.members)
-    degree = np.zeros(n, dtype=np.int32)
-    count_partners(part, degree)
-    lists = _lay_out(degree, linkage)
-    write_entries(part, linkage, lists.segments, lists.entries)
+    n = len(part.names)
     keys = np.zeros(n, dtype=KEY)
     keys["place"] = -1
     return Graph(
-        lists=lists,
+        lists=_lay_out_lists(part, linkage),
         hubs=make_hubs(n),
         queue=Queue(np.empty(n, dtype=np.int32), keys, np.zeros(1, dtype=np.int64)),
         rows=np.zeros(n, dtype=ROW),

@@ -13,7 +13,7 @@ from unsnarl.errors import InputError
 from unsnarl.evaluation.metrics import Evaluation, evaluate_records
 from unsnarl.files.runs import open_run
 from unsnarl.files.session import Session
-from unsnarl.files.truth import read_truth
+from unsnarl.files.truth import read_cluster_table
 
 
 def _number_texts(texts: NDArray[Any]) -> NDArray[np.int64]:
@@ -31,7 +31,7 @@ def read_clusters(session: Session, given: Any) -> tuple[list[str], NDArray[np.i
     if isinstance(given, (str, os.PathLike)) and not os.path.isfile(given):
         columns = open_run(given).read(session, "clusters")
         return columns["id"].tolist(), _number_texts(columns["cluster_id"])
-    table = read_truth(session, given, "id", "cluster_id")
+    table = read_cluster_table(session, given)
     return table["ids"], table["entities"]
 
 

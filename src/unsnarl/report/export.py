@@ -11,6 +11,7 @@ from pathlib import Path
 
 from unsnarl.errors import InputError, UsageError
 from unsnarl.files.atomic import write_file
+from unsnarl.files.runs import MANIFEST
 from unsnarl.files.session import Columns, Session, quote_name, quote_text
 from unsnarl.files.tables import SCHEMAS
 
@@ -25,8 +26,15 @@ def refuse_file(path: str, force: bool) -> None:
     """
     if Path(path).suffix not in ENDINGS:
         raise UsageError(f"{path} does not end in {' or '.join(ENDINGS)}.", hint="The ending decides the format.")
-    if not Path(path).absolute().parent.is_dir():
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
         raise InputError(f"{path} cannot be made: there is no such folder.", hint="Make the folder first.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{path} cannot be made: you cannot write to its folder.", hint="Choose another place.")
+    if (folder / MANIFEST).is_file():
+        raise InputError(
+            f"{path} would lie inside a RUN, which is never changed.", hint="Write the clusters to another folder."
+        )
     if os.path.lexists(path) and (not force or Path(path).is_dir()):
         raise InputError(f"{path} exists already.", hint="Choose another name, or replace it with --force.")
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl.errors import UsageError
+from unsnarl.errors import InputError, UsageError
 from unsnarl.files.runs import RunData, RunFiles
 from unsnarl.files.session import Columns, Session
 from unsnarl.files.tables import make_clusters, make_merges
@@ -129,6 +129,18 @@ def _count_clusters(components: Components, clustering: Clustering) -> Columns:
     }
 
 
+def _read_settings(run: RunFiles) -> Settings:
+    """Read the settings of a RUN; those that this version does not know are passed over."""
+    known = {field.name for field in dataclasses.fields(Settings)}
+    try:
+        return Settings(**{name: value for name, value in run.manifest["settings"].items() if name in known})
+    except UsageError as error:
+        raise InputError(
+            f"{run.folder}: the settings of the run make no sense: {error.problem}",
+            hint="The RUN is damaged; run again.",
+        ) from None
+
+
 def read_findings(session: Session, run: RunFiles) -> Findings:
     """Read a finished RUN back; the pairs are not in it.
 
@@ -136,8 +148,7 @@ def read_findings(session: Session, run: RunFiles) -> Findings:
     """
     clusters, merges = run.read(session, "clusters"), run.read(session, "merges")
     ids = clusters["id"]
-    known = {field.name for field in dataclasses.fields(Settings)}
-    settings = Settings(**{name: value for name, value in run.manifest["settings"].items() if name in known})
+    settings = _read_settings(run)
 
     index_of = dict(zip(ids.tolist(), range(len(ids)), strict=True))
 

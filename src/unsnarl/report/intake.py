@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.files.pairs import BAD_SCORE, PairSource
 from unsnarl.files.parts import FrameKind, show
-from unsnarl.files.rows import find_rows
+from unsnarl.files.rows import N_EXAMPLES, find_rows
+from unsnarl.files.session import quote_text
+from unsnarl.interning import Ids, Interned
 from unsnarl.model import Pairs
 from unsnarl.report.summary import count_of
-from unsnarl.settings import Settings
+
+_RECORDS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,36 @@ class Input:
     threads: int
 
 
+def find_repeated(rows: Interned, pairs: Pairs) -> list[tuple[int, int]]:
+    """Find the first pairs that are given again with the same score, at most five, in (left, right) order.
+
+    rows   PAIRS as read
+    pairs  the same in canonical form
+
+    Cost: O(n + m): only rows of records with more rows than pairs are compared.
+    """
+    low, high = np.minimum(rows.left, rows.right), np.maximum(rows.left, rows.right)
+    n_rows = np.bincount(low[low != high], minlength=rows.n_records)
+    n_pairs = np.bincount(pairs.left, minlength=rows.n_records)
+    doubled = np.flatnonzero(n_rows > n_pairs)
+    found: list[tuple[int, int]] = []
+    for first in range(0, len(doubled), _RECORDS_AT_ONCE):
+        is_asked = np.zeros(rows.n_records, dtype=bool)
+        is_asked[doubled[first : first + _RECORDS_AT_ONCE]] = True
+        asked = np.flatnonzero(is_asked[low] & (low != high))
+        counted = Counter(zip(low[asked].tolist(), high[asked].tolist(), rows.score[asked].tolist(), strict=True))
+        found += sorted({(left, right) for (left, right, _), n_times in counted.items() if n_times > 1})
+        if len(found) >= N_EXAMPLES:
+            break
+    return found[:N_EXAMPLES]
+
+
+def _match_pairs(ids: Ids, pairs: Iterable[Iterable[int]]) -> str:
+    """Give the SQL condition that a row is of one of these pairs, in either orientation."""
+    texts = ", ".join("(" + ", ".join(quote_text(ids[index]) for index in pair) + ")" for pair in pairs)
+    return f"(left_id, right_id) IN ({texts}) OR (right_id, left_id) IN ({texts})"
+
+
 def _show_rows(source: PairSource, condition: str) -> str:
     """Show the first rows of PAIRS that meet a condition, one line each."""
     rows = find_rows(source.session, source.views, condition, ["score_text", "left_id", "right_id"])
@@ -46,26 +82,37 @@ def _show_rows(source: PairSource, condition: str) -> str:
     return "\n".join(["", *lines])
 
 
-def describe_losses(source: PairSource, counts: Mapping[str, int], settings: Settings) -> tuple[str, ...]:
-    """Say what was left out of PAIRS or put in, with a reason each and the first rows of what is gone.
+def describe_losses(
+    source: PairSource, counts: Mapping[str, int], rows: Interned, pairs: Pairs, conflicts: Sequence[Sequence[int]]
+) -> tuple[str, ...]:
+    """Say what was left out of PAIRS or put in, with a reason each and the first rows of it.
+
+    rows       PAIRS as read
+    pairs      the same in canonical form
+    conflicts  the first pairs given with different scores
 
     Cost: a pass over PAIRS for each kind of row left out.
     """
+    rows_of = partial(_show_rows, source)
     notes = []
     if counts["n_bad_scores"]:
-        rows = count_of(counts["n_bad_scores"], "row")
-        notes.append(f"{rows} left out: the score is none (--on-bad-score drop){_show_rows(source, BAD_SCORE)}")
+        said = count_of(counts["n_bad_scores"], "row")
+        notes.append(f"{said} left out: the score is none (--on-bad-score drop){rows_of(BAD_SCORE)}")
     if counts["n_self_pairs"]:
-        rows = count_of(counts["n_self_pairs"], "row")
-        examples = _show_rows(source, "left_id = right_id AND units IS NOT NULL")
-        notes.append(f"{rows} left out: a record paired with itself{examples}")
+        said = count_of(counts["n_self_pairs"], "row")
+        examples = rows_of("left_id = right_id AND units IS NOT NULL")
+        notes.append(f"{said} left out: a record paired with itself{examples}")
     if counts["n_repeated_pairs"]:
-        rows = count_of(counts["n_repeated_pairs"], "row")
-        notes.append(f"{rows} repeat a pair with the same score: it counts once")
+        said = count_of(counts["n_repeated_pairs"], "row")
+        examples = rows_of(_match_pairs(rows.ids, find_repeated(rows, pairs)))
+        notes.append(f"{said} repeat a pair with the same score: it counts once{examples}")
     if counts["n_conflicts"]:
-        pairs = count_of(counts["n_conflicts"], "pair")
-        notes.append(f"{pairs} given with different scores: the {settings.on_conflict} counts (--on-conflict)")
+        said = count_of(counts["n_conflicts"], "pair")
+        kept = f"the {source.settings.on_conflict} counts (--on-conflict)"
+        notes.append(f"{said} given with different scores: {kept}{rows_of(_match_pairs(rows.ids, conflicts))}")
     if counts["n_unknown_ids"]:
-        ids = count_of(counts["n_unknown_ids"], "id")
-        notes.append(f"{ids} in PAIRS only: added to the records (--allow-unknown-ids)")
+        said = count_of(counts["n_unknown_ids"], "id")
+        first = ", ".join(quote_text(text) for text in rows.added)
+        examples = rows_of(f"left_id IN ({first}) OR right_id IN ({first})")
+        notes.append(f"{said} in PAIRS only: added to the records (--allow-unknown-ids){examples}")
     return tuple(notes)
