@@ -1,6 +1,7 @@
 # Every target does the whole set-up by itself. Needs: Python 3.11 or newer, make, and the package registries pip knows.
 #   make demo    cluster the real data in examples/         make test   all checks and all tests
 #   make bench   write the benchmark tables                 make lock   resolve requirements.lock anew
+#   make docs    write the generated pages and the pictures
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ DEV := $(VENV)/.stamp-dev
 # Two workers at most: the tests are small, and laptops have other work to do.
 PYTEST_WORKERS ?= 2
 
-.PHONY: setup demo test lint format bench lock clean
+.PHONY: setup demo test lint format bench docs lock clean
 .DELETE_ON_ERROR:
 
 setup: $(DEV)
@@ -36,6 +37,10 @@ format: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks
+
+docs: $(DEV)
+	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_pictures.py
 
 lock: $(DEV)
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade \

@@ -30,6 +30,7 @@ RESULTS = HOME / "results.json"
 PAGE = HOME.parent / "docs" / "benchmarks.md"
 README = HOME.parent / "README.md"
 LONGEST_SECONDS = 300
+BUSY = 1.5
 PACKAGES = ("numpy", "numba", "scipy", "fastcluster", "scikit-network")
 TITLES = {
     "black-hole": "The black hole",
@@ -118,8 +119,10 @@ def _run_case(case: Case, repeats: int) -> dict[str, Any]:
 
 def _run_table(name: str, quick: bool, repeats: int) -> dict[str, Any]:
     """Measure one table."""
-    print(f"{name} ...", file=sys.stderr)
-    result: dict[str, Any] = {"machine": _machine(), "repeats": repeats}
+    load = os.getloadavg()[0]
+    busy = f" (the machine is busy, load {load:.1f}: these figures are not to be kept)" if load > BUSY else ""
+    print(f"{name} ...{busy}", file=sys.stderr)
+    result: dict[str, Any] = {"machine": _machine(), "repeats": repeats, "load": load}
     if name == "startup":
         return {**result, "startup": startup.run(repeats)}
     return {**result, "cases": [_run_case(case, repeats) for case in TABLES[name](quick)]}
@@ -142,10 +145,8 @@ def _write(results: dict[str, Any], measured: list[str]) -> None:
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     for name in measured:
         tables.write_block(PAGE, name, _as_text(name, results[name]))
-    short = tables.summary(results)
-    tables.write_block(PAGE, "summary", short)
     if README.exists() and "<!-- bench:summary -->" in README.read_text():
-        tables.write_block(README, "summary", short)
+        tables.write_block(README, "summary", tables.summary(results))
 
 
 def main() -> None:

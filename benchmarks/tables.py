@@ -108,7 +108,7 @@ def summary(results: dict[str, Any]) -> str:
             peer = methods.get("fastcluster", {})
             dense = seconds(peer["seconds"] + peer["matrix_seconds"]) if "seconds" in peer else "does not fit"
             rows.append([f"{case['label']}, {case['n_pairs']:,} pairs", seconds(ours), dense])
-    return table(["linkage only", "unsnarl", "dense matrix + fastcluster"], rows)
+    return table(["graph", "unsnarl", "dense matrix + fastcluster (both)"], rows)
 
 
 def write_block(page: Path, name: str, text: str) -> None:

@@ -6,12 +6,12 @@ import math
 from fractions import Fraction
 
 import numpy as np
-from unsnarl.engines.local import link
 
 from reference.agglomerate import UNITS, Merge, agglomerate
 from reference.graphs import components, inside
 from strategies import Graph
 from unsnarl import solve
+from unsnarl.engines.local import link
 from unsnarl.model import Components, Forest, Pairs
 
 WHOLE = 1 / UNITS

@@ -29,6 +29,7 @@ MANY_ARGUMENTS: dict[str, str] = {}
 
 LATE_IMPORTS = {
     "api.py": "the switchboard: naming a request loads nothing",
+    "cli/__init__.py": "Ctrl-C is answered before the first long import",
     "cli/progress.py": "rich costs more than the whole of --help, and is needed only where a bar is drawn",
 }
 """Files that may import inside functions, and why."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import random
-from itertools import combinations
+import sys
+from itertools import combinations, product
 
 import pytest
 
 from engine import assert_equals_twin
 from reference.agglomerate import LINKAGES
-from strategies import SCORES, SMALL, Graph, count, make_graph
+from strategies import SCORES, SMALL, Graph, count, make_graph, seeded_graph
 
 N_LEAVES = 120 if SMALL else 600
 KINDS = ["distinct", "one-value", "two-values", "four-values", "extremes"]
@@ -101,3 +103,18 @@ def test_large_power_law(scores: str, seed: int) -> None:
     rng = random.Random(f"{scores} {seed}")
     ends = [(i, int(i * rng.random() ** 4)) for i in range(1, n_records) for _ in range(4)]
     assert_equals_twin(make_graph(ends, n_records, SCORES[scores], rng), "average")
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") != "1", reason="compiled kernels have the limits built in")
+def test_hubs_of_a_few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the limits lowered almost every cluster becomes a hub, and small graphs reach every line."""
+    limits = {"HUB_DEGREE": 2, "HUB_PATIENCE": 0, "LOPSIDED": 1}
+    changed = set()
+    for module, (name, value) in product(list(sys.modules.values()), limits.items()):
+        if getattr(module, "__name__", "").startswith("unsnarl.kernels") and hasattr(module, name):
+            monkeypatch.setattr(module, name, value)
+            changed.add(name)
+    assert changed == set(limits)
+    for seed, linkage, scores in product(range(4), ("average", "single"), KINDS):
+        for shape in ("hubs", "power-law", "sparse", "cliques", "random"):
+            assert_equals_twin(seeded_graph(seed, shape, scores, 8 + 3 * seed), linkage)

@@ -161,13 +161,25 @@ def _leave_interrupted(scratch: _Scratch, number: int) -> NoReturn:
     os._exit(INTERRUPTED if number == signal.SIGINT else 128 + number)
 
 
+def _is_importing(frame: FrameType | None) -> bool:
+    """Say whether Python is loading a module just now."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
 class _Interruption:
     """Remember that Ctrl-C was pressed, or the process told to stop, whatever becomes of the exception it raises.
 
-    A library may answer the KeyboardInterrupt with an error of its own: DuckDB raises a RuntimeError.
+    A library may answer the KeyboardInterrupt with an error of its own (DuckDB raises a RuntimeError), lose it, or,
+    while a compiled module is being loaded, abort the process over it: then, and at the second signal, the process is
+    left without one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, scratch: _Scratch) -> None:
+        self._scratch = scratch
         self.came = False
         self.number: int = signal.SIGINT
         self._before: dict[int, Any] = {}
@@ -185,7 +197,9 @@ class _Interruption:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _answer(self, number: int, _frame: FrameType | None) -> None:
+    def _answer(self, number: int, frame: FrameType | None) -> None:
+        if self.came or _is_importing(frame):
+            _leave_interrupted(self._scratch, number)
         self.came, self.number = True, number
         raise KeyboardInterrupt
 
@@ -193,7 +207,8 @@ class _Interruption:
 def run(command: click.Command, arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; does not return when interrupted."""
     as_json = "--json" in arguments
-    interruption, scratch = _Interruption(), _Scratch()
+    scratch = _Scratch()
+    interruption = _Interruption(scratch)
     try:
         interruption.watch()
         _open_streams()

@@ -105,7 +105,7 @@ def describe_losses(
     if counts["n_repeated_pairs"]:
         said = count_of(counts["n_repeated_pairs"], "row")
         examples = rows_of(_match_pairs(rows.ids, find_repeated(rows, pairs)))
-        notes.append(f"{said} repeat a pair with the same score: it counts once{examples}")
+        notes.append(f"{said} with a pair given before, with the same score: it counts once{examples}")
     if counts["n_conflicts"]:
         said = count_of(counts["n_conflicts"], "pair")
         kept = f"the {source.settings.on_conflict} counts (--on-conflict)"
