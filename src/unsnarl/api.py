@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from unsnarl.errors import UsageError
+from unsnarl.errors import ResourceError, UsageError
 from unsnarl.settings import Settings
 
 if TYPE_CHECKING:

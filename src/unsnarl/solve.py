@@ -264,7 +264,7 @@ def make_forest(part: Part, merges: Records, linkage: str) -> Forest:
     units = SCORE_UNITS << 32 if linkage == "weighted" else SCORE_UNITS
     heights.write_heights(merges, component, units, distance)
     columns = (merges[name].copy() for name in ("left", "right"))
-    return Forest(component, *columns, distance, merges["size"].copy(), len(part.view.component_of))
+    return Forest(component, *columns, distance, merges["n_records"].copy(), len(part.view.component_of))
 
 
 def join_forests(forests: list[Forest], n_records: int) -> Forest:

@@ -273,3 +273,34 @@ def test_one_file_is_replaced_whole(tmp_path):
         assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["page.html"]
     atomic.write_file(str(path), b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_a_changed_table_is_not_read(session, tmp_path):
+    write_run(session, tmp_path / "run", make_run(), force=False)
+    run = open_run(tmp_path / "run")
+    with open(tmp_path / "run" / "clusters.parquet", "ab") as file:
+        file.write(b"x")
+    with pytest.raises(InputError, match="not as the run wrote it"):
+        run.read(session, "clusters")
+    assert len(run.read(session, "merges")["size"]) == 2
+
+
+@pytest.mark.parametrize("name", ["settings", "inputs", "outputs", "counts", "phases"])
+def test_a_manifest_that_lacks_a_part_is_refused(session, tmp_path, name):
+    manifest = write_run(session, tmp_path / "run", make_run(), force=False)
+    del manifest[name]
+    (tmp_path / "run" / "run.json").write_text(json.dumps(manifest, default=int))
+    with pytest.raises(InputError, match="lacks what"):
+        open_run(tmp_path / "run")
+
+
+def test_an_output_that_holds_the_input_is_refused(session, tmp_path):
+    write_run(session, tmp_path / "run", make_run(), force=False)
+    for inputs in ([str(tmp_path / "run" / "merges.parquet")], [str(tmp_path / "run" / "*.parquet")]):
+        with pytest.raises(InputError, match="holds what is to be read"):
+            refuse_existing(tmp_path / "run", True, inputs)
+    refuse_existing(tmp_path / "run", True, [str(tmp_path / "run2" / "merges.parquet")])
+    with pytest.raises(InputError, match="has no name"):
+        refuse_existing("", False)
+    with pytest.raises(InputError, match="not a UTF-8 name"):
+        refuse_existing(str(tmp_path / "run\udcff"), False)

@@ -22,7 +22,7 @@ from unsnarl.kernels.hubs import (
 )
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import SINGLE, combine, weight_of_size
-from unsnarl.kernels.queue import remove
+from unsnarl.kernels.queue import clear_key
 from unsnarl.kernels.rows import offer_pair
 
 
@@ -33,7 +33,7 @@ def offer_hub(graph: Graph, linkage: int, hub: int) -> None:
     x, value, n_looked_up = best_partner(graph.hubs, linkage, hub, graph.lists)
     graph.counters[N_READ] += 8 * n_looked_up
     if x < 0:
-        remove(graph.queue, hub)
+        clear_key(graph.queue, hub)
         return
     row, match = graph.rows[hub], graph.matches[hub, 0]
     row.at, row.count, row.hidden = 0, 1, 0
@@ -132,7 +132,7 @@ def _add_to_hub(graph: Graph, linkage: int, hub: int, small: int, x: int) -> Non
     place = hubs.table[at]
     weight = weight_of_size(linkage, size_of(slots, x))
     # An equal quotient too: the partner may have come under a smaller name since.
-    if compare_quotients(value, weight, place.pushed_value, weight_of_size(linkage, place.pushed_size)) >= 0:
+    if compare_quotients(value, weight, place.pushed_value, weight_of_size(linkage, place.pushed_n_records)) >= 0:
         push_partner(hubs, linkage, hub, at, graph.lists)
     if is_hub(slots, x):
         drop_partner(hubs, x, small)

@@ -20,7 +20,7 @@ SLOT = np.dtype(
         # What reading a list touches, in a quarter of a cache line.
         ("total", np.int64),  # scratch: value added up for the list being read, 0 between readings
         ("parent", np.uint32),  # union-find over slots
-        ("size", np.int32),  # records in the cluster, negative while it is a hub
+        ("n_records", np.int32),  # records in the cluster, negative while it is a hub
     ]
 )
 CLUSTER = np.dtype(
@@ -93,19 +93,19 @@ def find(slots: Records, slot: int) -> int:
 @kernel
 def size_of(slots: Records, slot: int) -> int:
     """Return the number of records in a live cluster."""
-    return abs(slots[slot].size)
+    return abs(slots[slot].n_records)
 
 
 @kernel
 def is_hub(slots: Records, slot: int) -> bool:
     """Say whether a live cluster is a hub."""
-    return slots[slot].size < 0
+    return slots[slot].n_records < 0
 
 
 @kernel
 def mark_hub(slots: Records, slot: int, hub: bool) -> None:
     """Note that a live cluster has become a hub, or is none any longer. Overwrites: size. Ties: none."""
-    slots[slot].size = -abs(slots[slot].size) if hub else abs(slots[slot].size)
+    slots[slot].n_records = -abs(slots[slot].n_records) if hub else abs(slots[slot].n_records)
 
 
 @kernel

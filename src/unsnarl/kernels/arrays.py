@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,5 +11,10 @@ Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
 Slots = NDArray[np.uint32]
-Records = NDArray[np.void]
-"""An array of records: `array[i].field` reads and writes one field of one record in a kernel."""
+Records = Any
+"""An array of records (made by make_records): `array[i].field` reads and writes one field of one record."""
+
+
+def make_records(n: int | tuple[int, ...], fields: np.dtype[np.void]) -> Records:
+    """Make an array of n records, all 0. No field may be called `size`, a name NumPy's records have taken."""
+    return np.zeros(n, dtype=fields).view(np.recarray)

@@ -27,7 +27,7 @@ from unsnarl.kernels.graph import (
 from unsnarl.kernels.hubs import places_short, widen_hub
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import AVERAGE, SINGLE
-from unsnarl.kernels.queue import forget_bound
+from unsnarl.kernels.queue import clear_key, find_first
 from unsnarl.kernels.rows import fill_first_row, fill_row, offer_row
 from unsnarl.kernels.split import Part
 
@@ -86,7 +86,7 @@ def _merge_lists(graph: Graph, linkage: int, kept: int, gone: int) -> None:
     tell_hubs(graph, linkage, k, kept, gone, was_hub or linkage == SINGLE)
     write_counting(graph, linkage, kept, k)
     # Whatever key the slot had was the old cluster's: a bound of that is none of this.
-    forget_bound(graph.queue, kept)
+    clear_key(graph.queue, kept)
     offer_row(graph, linkage, kept)
 
 
@@ -166,7 +166,7 @@ def _look_again(graph: Graph, linkage: int, slot: int) -> bool:
         k = read_counting(graph, linkage, slot, 0)
         fill_row(graph, linkage, slot, k, True)
         write_counting(graph, linkage, slot, k)
-        forget_bound(graph.queue, slot)
+        clear_key(graph.queue, slot)
         offer_row(graph, linkage, slot)
     return True
 
@@ -181,23 +181,28 @@ def agglomerate(graph: Graph, linkage: int, floor: int, budget: int) -> int:
     """
     queue, counters, clusters = graph.queue, graph.counters, graph.lists.clusters
     stop = counters[N_READ] + budget
-    while queue.length[0] > 0:
+    while True:
+        slot = find_first(queue)
+        if slot < 0:
+            return FINISHED
+        key = queue.keys[slot]
+        if floor > 0 and compare_quotients(key.top, key.bottom, floor, 1) < 0:
+            return FINISHED
         if counters[N_READ] >= stop:
             return GOING_ON
         counters[N_READ] += 8
-        # One integer type for slots keeps the compiler from making every kernel twice.
-        slot = np.int64(queue.heap[0])
-        key, match = queue.keys[slot], graph.matches[slot, graph.rows[slot].at]
-        if floor > 0 and compare_quotients(key.top, key.bottom, floor, 1) < 0:
-            return FINISHED
-        x = np.int64(match.partner)
-        if key.low >= 0 and clusters[x].birth == match.birth:
-            merge = graph.merges[counters[N_MERGES]]
-            merge.top, merge.bottom, merge.left, merge.right = key.top, key.bottom, key.low, key.high
-            merge.size = size_of(graph.lists.slots, slot) + size_of(graph.lists.slots, x)
-            if not _merge(graph, linkage, slot, x):
-                return GOING_ON
-            counters[N_MERGES] += 1
-        elif not _look_again(graph, linkage, slot):
+        if key.low < 0:
+            done = _look_again(graph, linkage, slot)
+        else:
+            match = graph.matches[slot, graph.rows[slot].at]
+            x = np.int64(match.partner)
+            if clusters[x].birth == match.birth:
+                merge = graph.merges[counters[N_MERGES]]
+                merge.top, merge.bottom, merge.left, merge.right = key.top, key.bottom, key.low, key.high
+                merge.n_records = size_of(graph.lists.slots, slot) + size_of(graph.lists.slots, x)
+                done = _merge(graph, linkage, slot, x)
+                counters[N_MERGES] += done
+            else:
+                done = _look_again(graph, linkage, slot)
+        if not done:
             return GOING_ON
-    return FINISHED

@@ -20,11 +20,11 @@ from unsnarl.kernels.adjacency import (
     size_of,
     write_list,
 )
-from unsnarl.kernels.arrays import Int64, Records
+from unsnarl.kernels.arrays import Int64, Records, make_records
 from unsnarl.kernels.hubs import Hubs, make_hubs
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import WEIGHTED
-from unsnarl.kernels.queue import KEY, Queue, remove
+from unsnarl.kernels.queue import Queue, clear_key, make_queue
 from unsnarl.kernels.split import Part, count_entries, write_entries
 
 ROW_WIDTH = 4
@@ -45,7 +45,7 @@ MATCH = np.dtype(
         ("value", np.int64),  # numerator of the similarity with it
         ("ratio", np.float64),  # value by the weight of the partner's size, rounded: decides nearly all comparisons
         ("partner", np.int32),  # its slot
-        ("size", np.int32),  # its size then
+        ("n_records", np.int32),  # its size then
     ]
 )
 MERGE = np.dtype(
@@ -54,7 +54,7 @@ MERGE = np.dtype(
         ("bottom", np.int64),
         ("left", np.int32),  # names of the clusters merged
         ("right", np.int32),
-        ("size", np.int32),  # records in the merged cluster
+        ("n_records", np.int32),  # records in the merged cluster
         ("unused", np.int32),
     ]
 )
@@ -105,7 +105,7 @@ def unite(graph: Graph, kept: int, gone: int) -> None:
     clusters, slots = graph.lists.clusters, graph.lists.slots
     hub = is_hub(slots, kept)
     slots[gone].parent = kept
-    slots[kept].size = size_of(slots, kept) + size_of(slots, gone)
+    slots[kept].n_records = size_of(slots, kept) + size_of(slots, gone)
     mark_hub(slots, kept, hub)
     clusters[kept].name = min(clusters[kept].name, clusters[gone].name)
     graph.counters[N_BIRTHS] += 1
@@ -113,7 +113,7 @@ def unite(graph: Graph, kept: int, gone: int) -> None:
     clusters[gone].birth = GONE
     clusters[gone].ahead = clusters[gone].halvings - clusters[kept].halvings
     clusters[kept].halvings += 1
-    remove(graph.queue, gone)
+    clear_key(graph.queue, gone)
 
 
 def _lay_out_lists(part: Part, linkage: int) -> Adjacency:
@@ -122,13 +122,13 @@ def _lay_out_lists(part: Part, linkage: int) -> Adjacency:
     n_entries = np.zeros(n, dtype=np.int32)
     count_entries(part, n_entries)
     n_all = int(n_entries.sum(dtype=np.int64))
-    slots = np.zeros(n, dtype=SLOT)
+    slots = make_records(n, SLOT)
     slots["parent"] = np.arange(n)
-    slots["size"] = part.sizes
-    clusters = np.zeros(n, dtype=CLUSTER)
+    slots["n_records"] = part.sizes
+    clusters = make_records(n, CLUSTER)
     clusters["birth"] = np.arange(-n, 0)
     clusters["name"] = part.names
-    segments = np.zeros(n, dtype=SEGMENT)
+    segments = make_records(n, SEGMENT)
     segments["first"][1:] = np.cumsum(n_entries[:-1], dtype=np.int64)
     segments["n_entries"] = segments["room"] = n_entries
     segments["follower"] = -1
@@ -137,7 +137,7 @@ def _lay_out_lists(part: Part, linkage: int) -> Adjacency:
         slots=slots,
         clusters=clusters,
         segments=segments,
-        entries=np.empty(n_all, dtype=ENTRY),
+        entries=make_records(n_all, ENTRY),
         halved=np.zeros(n_all if linkage == WEIGHTED else 0, dtype=np.int32),
         touched=np.empty(n + 1, dtype=np.uint32),
         ahead=np.empty(BLOCK, dtype=np.uint32),
@@ -152,14 +152,12 @@ def lay_out_graph(part: Part, linkage: int) -> Graph:
     Cost: O(k + m) time for m pairs over score 0; 24 bytes a pair and about 370 a cluster.
     """
     n = len(part.names)
-    keys = np.zeros(n, dtype=KEY)
-    keys["place"] = -1
     return Graph(
         lists=_lay_out_lists(part, linkage),
         hubs=make_hubs(n),
-        queue=Queue(np.empty(n, dtype=np.int32), keys, np.zeros(1, dtype=np.int64)),
-        rows=np.zeros(n, dtype=ROW),
-        matches=np.empty((n, ROW_WIDTH), dtype=MATCH),
-        merges=np.empty(max(n - 1, 0), dtype=MERGE),
+        queue=make_queue(n),
+        rows=make_records(n, ROW),
+        matches=make_records((n, ROW_WIDTH), MATCH),
+        merges=make_records(max(n - 1, 0), MERGE),
         counters=np.zeros(N_COUNTERS, dtype=np.int64),
     )

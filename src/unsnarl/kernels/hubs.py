@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unsnarl.kernels.adjacency import Adjacency, find, size_of
-from unsnarl.kernels.arrays import Int32, Int64, Records
+from unsnarl.kernels.arrays import Int32, Int64, Records, make_records
 from unsnarl.kernels.fractions import compare_quotients
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import weight_of_size
@@ -38,11 +38,11 @@ PLACE = np.dtype(
     [
         ("value", np.int64),  # value with the partner
         ("pushed_value", np.int64),  # value and size in the newest entry of the heap for the partner
-        ("pushed_size", np.int32),
+        ("pushed_n_records", np.int32),
         ("slot", np.int32),  # partner, EMPTY for a free place
     ]
 )
-ENTRY = np.dtype([("value", np.int64), ("slot", np.int32), ("name", np.int32), ("size", np.int32), ("unused", np.int32)])
+ENTRY = np.dtype([("value", np.int64), ("slot", np.int32), ("name", np.int32), ("n_records", np.int32), ("unused", np.int32)])
 
 
 class Hubs(NamedTuple):
@@ -64,19 +64,19 @@ class Hubs(NamedTuple):
 
 def make_hubs(n_slots: int) -> Hubs:
     """Make room for hubs among n_slots clusters; the pool is empty, and takes 48 bytes a place once it grows."""
-    hubs = np.zeros(n_slots, dtype=HUB)
+    hubs = make_records(n_slots, HUB)
     hubs["start"] = -1
     free = np.full(N_CLASSES + 2, -1, dtype=np.int64)
     free[N_CLASSES:] = 0
-    return Hubs(hubs, np.empty(n_slots, dtype=np.int32), free, np.empty(0, dtype=PLACE), np.empty(0, dtype=ENTRY))
+    return Hubs(hubs, np.empty(n_slots, dtype=np.int32), free, make_records(0, PLACE), make_records(0, ENTRY))
 
 
 def enlarge_pool(hubs: Hubs, n_places: int) -> Hubs:
     """Return the same hubs with a pool of at least `n_places` places."""
     room = max(n_places, 2 * len(hubs.table))
-    table = np.empty(room, dtype=PLACE)
+    table = make_records(room, PLACE)
     table[: len(hubs.table)] = hubs.table
-    heap = np.empty(room, dtype=ENTRY)
+    heap = make_records(room, ENTRY)
     heap[: len(hubs.heap)] = hubs.heap
     return hubs._replace(table=table, heap=heap)
 
@@ -177,7 +177,7 @@ def drop_partner(hubs: Hubs, hub: int, slot: int) -> int:
         # A slot may move back into the hole only if that is not before its home on the ring.
         if ((at - home) & mask) >= ((at - hole) & mask):
             hubs.table[hole].slot, hubs.table[hole].value = hubs.table[at].slot, hubs.table[at].value
-            hubs.table[hole].pushed_value, hubs.table[hole].pushed_size = hubs.table[at].pushed_value, hubs.table[at].pushed_size
+            hubs.table[hole].pushed_value, hubs.table[hole].pushed_n_records = hubs.table[at].pushed_value, hubs.table[at].pushed_n_records
             hole = at
     hubs.table[hole].slot = EMPTY
     return value
@@ -192,7 +192,7 @@ def set_partner(hubs: Hubs, hub: int, slot: int, value: int) -> int:
     at = locate(hubs, hub, slot)
     if hubs.table[at].slot == EMPTY:
         hubs.table[at].slot = slot
-        hubs.table[at].pushed_value, hubs.table[at].pushed_size = 0, 1
+        hubs.table[at].pushed_value, hubs.table[at].pushed_n_records = 0, 1
         hubs.hubs[hub].degree += 1
     hubs.table[at].value = value
     return at
@@ -210,9 +210,9 @@ def _is_before(hubs: Hubs, linkage: int, a: int, b: int) -> bool:
     """Say whether the heap entry at place a comes before that at place b: larger value / size, then smaller name."""
     order = compare_quotients(
         hubs.heap[a].value,
-        weight_of_size(linkage, hubs.heap[a].size),
+        weight_of_size(linkage, hubs.heap[a].n_records),
         hubs.heap[b].value,
-        weight_of_size(linkage, hubs.heap[b].size),
+        weight_of_size(linkage, hubs.heap[b].n_records),
     )
     return order > 0 if order != 0 else hubs.heap[a].name < hubs.heap[b].name
 
@@ -223,15 +223,15 @@ def _copy_entry(heap: Records, source: int, target: int) -> None:
     heap[target].value = heap[source].value
     heap[target].slot = heap[source].slot
     heap[target].name = heap[source].name
-    heap[target].size = heap[source].size
+    heap[target].n_records = heap[source].n_records
 
 
 @kernel
 def _swap(heap: Records, a: int, b: int) -> None:
     """Exchange two heap entries."""
-    value, slot, name, size = heap[a].value, heap[a].slot, heap[a].name, heap[a].size
+    value, slot, name, size = heap[a].value, heap[a].slot, heap[a].name, heap[a].n_records
     _copy_entry(heap, b, a)
-    heap[b].value, heap[b].slot, heap[b].name, heap[b].size = value, slot, name, size
+    heap[b].value, heap[b].slot, heap[b].name, heap[b].n_records = value, slot, name, size
 
 
 @kernel
@@ -267,8 +267,8 @@ def fill_heap(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> None:
             continue
         at = start + length
         hubs.heap[at].slot, hubs.heap[at].name = x, lists.clusters[x].name
-        hubs.heap[at].size, hubs.heap[at].value = size_of(lists.slots, x), hubs.table[i].value
-        hubs.table[i].pushed_value, hubs.table[i].pushed_size = hubs.table[i].value, size_of(lists.slots, x)
+        hubs.heap[at].n_records, hubs.heap[at].value = size_of(lists.slots, x), hubs.table[i].value
+        hubs.table[i].pushed_value, hubs.table[i].pushed_n_records = hubs.table[i].value, size_of(lists.slots, x)
         length += 1
     hubs.hubs[hub].length = length
     for at in range(length // 2 - 1, -1, -1):
@@ -289,8 +289,8 @@ def push_partner(hubs: Hubs, linkage: int, hub: int, place: int, lists: Adjacenc
     x = np.int64(hubs.table[place].slot)
     at = hubs.hubs[hub].length
     hubs.heap[start + at].slot, hubs.heap[start + at].name = x, lists.clusters[x].name
-    hubs.heap[start + at].size, hubs.heap[start + at].value = size_of(lists.slots, x), hubs.table[place].value
-    hubs.table[place].pushed_value, hubs.table[place].pushed_size = hubs.table[place].value, size_of(lists.slots, x)
+    hubs.heap[start + at].n_records, hubs.heap[start + at].value = size_of(lists.slots, x), hubs.table[place].value
+    hubs.table[place].pushed_value, hubs.table[place].pushed_n_records = hubs.table[place].value, size_of(lists.slots, x)
     hubs.hubs[hub].length += 1
     while at > 0:
         up = (at - 1) >> 1
@@ -329,10 +329,10 @@ def best_partner(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> tuple[
             continue
         place = locate(hubs, hub, today)
         value, size = hubs.table[place].value, size_of(lists.slots, today)
-        if x == today and hubs.heap[start].value == value and hubs.heap[start].size == size:
+        if x == today and hubs.heap[start].value == value and hubs.heap[start].n_records == size:
             return today, value, n_looked_up
         _pop(hubs, linkage, hub)
-        if hubs.table[place].pushed_value != value or hubs.table[place].pushed_size != size:
+        if hubs.table[place].pushed_value != value or hubs.table[place].pushed_n_records != size:
             push_partner(hubs, linkage, hub, place, lists)
     return -1, np.int64(0), n_looked_up
 

@@ -6,14 +6,14 @@ import numpy as np
 
 from unsnarl.kernels.arrays import Int64, Records
 from unsnarl.kernels.jit import kernel
-from unsnarl.kernels.queue import KEY, Queue, remove, set_key
+from unsnarl.kernels.queue import Queue, clear_key, drop_first, find_first, make_queue, set_key
 
 
 @kernel
 def _offer_next(merges: Records, sequence: int, at: int, stop: int, queue: Queue) -> None:
-    """Key a sequence by its next merge, or take it out at its end. Overwrites: queue. Ties: none."""
+    """Key a sequence by its next merge, or by nothing at its end. Overwrites: queue. Ties: none."""
     if at == stop:
-        remove(queue, sequence)
+        clear_key(queue, sequence)
         return
     merge = merges[at]
     set_key(queue, sequence, merge.top, merge.bottom, merge.left, merge.right)
@@ -29,7 +29,8 @@ def _interleave(merges: Records, start: Int64, at: Int64, queue: Queue, order: I
     for s in range(len(start) - 1):
         _offer_next(merges, s, at[s], start[s + 1], queue)
     for i in range(len(merges)):
-        s = np.int64(queue.heap[0])
+        s = find_first(queue)
+        drop_first(queue)
         order[i] = at[s]
         at[s] += 1
         _offer_next(merges, s, at[s], start[s + 1], queue)
@@ -40,11 +41,9 @@ def interleave(sequences: list[Records]) -> Records:
 
     Cost: O(k log s) for k merges in s sequences.
     """
-    merges = np.concatenate(sequences)
+    merges = np.concatenate(sequences).view(np.recarray)
     start = np.cumsum([0, *(len(sequence) for sequence in sequences)])
-    keys = np.zeros(len(sequences), dtype=KEY)
-    keys["place"] = -1
-    queue = Queue(np.empty(len(sequences), dtype=np.int32), keys, np.zeros(1, dtype=np.int64))
+    queue = make_queue(len(sequences))
     order = np.empty(len(merges), dtype=np.int64)
     _interleave(merges, start, start.copy(), queue, order)
     return merges[order]

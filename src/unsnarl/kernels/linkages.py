@@ -15,6 +15,8 @@ what the best-match table lives on. Average is exact; weighted is exact for 32 h
 
 from __future__ import annotations
 
+import numpy as np
+
 from unsnarl.kernels.jit import kernel
 
 AVERAGE = 0
@@ -30,10 +32,10 @@ _LOW = (1 << 32) - 1
 def value_of_score(linkage: int, score: int) -> int:
     """Return the value of two records from their score (score units, > 0)."""
     if linkage == COMPLETE:
-        return (1 << 32) | (_UNITS - score)
+        return (np.int64(1) << 32) | (_UNITS - score)
     if linkage == WEIGHTED:
-        return score << 32
-    return score
+        return np.int64(score) << 32
+    return np.int64(score)
 
 
 @kernel

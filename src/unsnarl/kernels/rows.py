@@ -10,7 +10,7 @@ from unsnarl.kernels.fractions import SLACK, compare_quotients
 from unsnarl.kernels.graph import ROW_WIDTH, Graph
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import numerator, weight_of_size
-from unsnarl.kernels.queue import holds_bound, remove, set_key
+from unsnarl.kernels.queue import clear_key, holds_bound, set_key
 
 
 @kernel
@@ -21,7 +21,7 @@ def _is_worse(match: Records, linkage: int, ratio: float, x: int, value: int, li
     if match.ratio * (1.0 - SLACK) > ratio:
         return False
     weight = weight_of_size(linkage, size_of(lists.slots, x))
-    order = compare_quotients(match.value, weight_of_size(linkage, match.size), value, weight)
+    order = compare_quotients(match.value, weight_of_size(linkage, match.n_records), value, weight)
     return order < 0 or (order == 0 and lists.clusters[match.partner].name > lists.clusters[x].name)
 
 
@@ -43,10 +43,10 @@ def _insert(row: Records, matches: Records, linkage: int, x: int, value: int, li
     at = row.count - 1
     while at > 0 and _is_worse(matches[at - 1], linkage, ratio, x, value, lists):
         matches[at].value, matches[at].ratio = matches[at - 1].value, matches[at - 1].ratio
-        matches[at].partner, matches[at].size = matches[at - 1].partner, matches[at - 1].size
+        matches[at].partner, matches[at].n_records = matches[at - 1].partner, matches[at - 1].n_records
         at -= 1
     matches[at].value, matches[at].ratio = value, ratio
-    matches[at].partner, matches[at].size = x, size
+    matches[at].partner, matches[at].n_records = x, size
 
 
 @kernel
@@ -63,7 +63,7 @@ def fill_row(graph: Graph, linkage: int, slot: int, k: int, older_only: bool) ->
     worst = -1.0
     for j in range(k):
         x = touched[j]
-        size = slots[x].size
+        size = slots[x].n_records
         if size < 0 or (older_only and clusters[x].birth > clusters[slot].birth):
             continue
         value = numerator(linkage, slots[x].total, own_size, size)
@@ -129,11 +129,11 @@ def offer_row(graph: Graph, linkage: int, slot: int) -> bool:
     if at < count:
         offer_pair(graph, linkage, slot, np.int64(matches[at].partner), matches[at].value)
     elif row.hidden == 0:
-        remove(graph.queue, slot)
+        clear_key(graph.queue, slot)
     elif holds_bound(graph.queue, slot):
         return False
     else:
         last = matches[count - 1]
-        bottom = np.int64(weight_of_size(linkage, last.size)) * weight_of_size(linkage, size_of(graph.lists.slots, slot))
+        bottom = np.int64(weight_of_size(linkage, last.n_records)) * weight_of_size(linkage, size_of(graph.lists.slots, slot))
         set_key(graph.queue, slot, last.value, bottom, -1, -1)
     return True

@@ -18,13 +18,13 @@ from unsnarl.errors import ResourceError
 
 _LIMIT = re.compile(r"([0-9]+(?:\.[0-9]*)?)\s*([kmgt]?)(i?)b?")
 
-BASE_BYTES = 300_000_000
+BASE_BYTES = 220_000_000
 """The interpreter, DuckDB and the compiled kernels, before any data."""
 
-BYTES_PER_RECORD = 300
+BYTES_PER_RECORD = 320
 """An id of some twenty characters as text, its index, and its row of the result."""
 
-BYTES_PER_PAIR = 100
+BYTES_PER_PAIR = 80
 """A pair while it is interned and sorted, and its two ends in the lists that linkage walks."""
 
 BASE_SECONDS = 1.5
