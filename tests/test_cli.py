@@ -486,7 +486,9 @@ def test_ctrl_c_while_writing(tmp_path: Path, folder: Path) -> None:
 def test_everything_left_out_has_an_example(call: Call, folder: Path) -> None:
     (folder / "odd.csv").write_text(HEADER + "a,b,0.9\nb,a,0.9\na,a,1\nc,d,2\nc,d,0.5\nd,c,0.7\nx,a,0.1\nq'q,f,0.6\n")
     options = ["--on-bad-score", "drop", "--on-conflict", "mean", "--allow-unknown-ids", "--json", "--quiet"]
-    code, out, _ = call("cluster", folder / "odd.csv", "--records", folder / "records.csv", "--out", folder / "r", *options)
+    code, out, _ = call(
+        "cluster", folder / "odd.csv", "--records", folder / "records.csv", "--out", folder / "r", *options
+    )
     assert code == 0
     said = {note.split("\n")[0].partition(" ")[2]: note.split("\n")[1:] for note in json.loads(out)["notes"]}
     rows = [[line.split("row ")[1].split(":")[0] for line in lines] for lines in said.values()]

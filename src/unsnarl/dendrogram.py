@@ -24,7 +24,8 @@ def cut_forest(forest: Forest, cut: float) -> Clustering:
     """
     made = forest.distance <= snap_distance(cut)
     cluster_of = np.arange(forest.n_records, dtype=np.int32)
-    # A name given up (right) is never used again, so each record has one way up; the way is halved until all stand at its end.
+    # A name given up (right) is never used again, so each record has one way up; the way is halved until all stand at
+    # its end.
     cluster_of[forest.right[made]] = forest.left[made]
     while True:
         above = cluster_of[cluster_of]

@@ -17,7 +17,9 @@ LINKAGES = ("average", "single", "complete", "weighted")
 SCORE_KINDS = ("probability", "match_weight", "log_odds", "distance")
 
 
-def _setting(default: Any, meaning: str, *, choices: tuple[str, ...] = (), span: tuple[float, float] | None = None) -> Any:
+def _setting(
+    default: Any, meaning: str, *, choices: tuple[str, ...] = (), span: tuple[float, float] | None = None
+) -> Any:
     """Declare one field: `choices` for a closed list of words, `span` for a closed range of numbers."""
     return field(default=default, metadata={"meaning": meaning, "choices": choices, "span": span})
 
@@ -29,10 +31,14 @@ class Settings:
     threshold: float = _setting(
         0.5, "Pairs scoring at least this tie records into one component (a probability).", span=(0.0, 1.0)
     )
-    cut: float = _setting(0.5, "Clusters closer than this distance (1 - score) are one: `distance <= cut`.", span=(0.0, 1.0))
+    cut: float = _setting(
+        0.5, "Clusters at this distance (1 - score) or closer are one: `distance <= cut`.", span=(0.0, 1.0)
+    )
     linkage: str = _setting("average", "How the distance of two clusters follows from their pairs.", choices=LINKAGES)
     score_kind: str = _setting(
-        "probability", "What a score is: probability, match_weight (log2 odds), log_odds, distance.", choices=SCORE_KINDS
+        "probability",
+        "What a score is: probability, match_weight (log2 odds), log_odds, distance.",
+        choices=SCORE_KINDS,
     )
     id_left: str | None = _setting(None, "Column of PAIRS with the first id (default: found by its name).")
     id_right: str | None = _setting(None, "Column of PAIRS with the second id (default: found by its name).")
@@ -46,8 +52,12 @@ class Settings:
         "error", "What to do with a pair given again with another score.", choices=("error", "max", "mean", "min")
     )
     allow_unknown_ids: bool = _setting(False, "Add ids that PAIRS has and RECORDS lacks, instead of stopping.")
-    threads: int | None = _setting(None, "Threads to use (default: all processors allowed to this process).", span=(1, 1024))
-    memory_limit: str | None = _setting(None, "Memory the run may use, as 4GB or 800MB (default: 80 % of what the machine has).")
+    threads: int | None = _setting(
+        None, "Threads to use (default: all processors allowed to this process).", span=(1, 1024)
+    )
+    memory_limit: str | None = _setting(
+        None, "Memory the run may use, as 4GB or 800MB (default: 80 % of what the machine has)."
+    )
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):

@@ -2,21 +2,22 @@
 
     pairs --> find_components --> split_components --> Agglomeration(part) ... --> make_forest --> join_forests
 
-A part is one large component or many small ones; parts are independent, so who solves them, where and in what order cannot
-change the answer. A very large component is taken in two steps: `shatter` finds its components at a higher threshold, which are
-independent of each other down to that similarity; once they are solved so far, `contract` makes one part of the clusters they left.
+A part is one large component or many small ones; parts are independent, so who solves them, where and in what order
+cannot change the answer. A very large component is taken in two steps: `shatter` finds its components at a higher
+threshold, which are independent of each other down to that similarity; once they are solved so far, `contract` makes
+one part of the clusters they left.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.errors import UsageError
 from unsnarl.kernels import best_match, graph, heights, hubs, linkages, split
-from unsnarl.kernels.arrays import Records
 from unsnarl.kernels.canonical_pairs import KEEP_MAX, KEEP_MEAN, KEEP_MIN, N_CONFLICTS, N_REPEATED, N_SELF
 from unsnarl.kernels.canonical_pairs import canonical_pairs as _canonical_pairs
 from unsnarl.kernels.connected_components import connected_components
@@ -24,6 +25,8 @@ from unsnarl.kernels.interleave import interleave
 from unsnarl.model import SCORE_UNITS, Components, Forest, Index, Pairs, Score, to_score_units
 
 Counts = NDArray[np.int64]
+Merges = Any
+"""Merges as kernels write them, in the order made (kernels/graph.py, MERGE): quotients, names of clusters, sizes."""
 
 LINKAGE_CODES = {
     "average": linkages.AVERAGE,
@@ -70,12 +73,13 @@ def canonical_pairs(
 
     left, right  int32[m]  record indexes, 0 .. n_records - 1
     score        int32[m]  score units
-    on_conflict  max, mean or min of the different scores of a pair; "error" keeps the largest and leaves the error to the caller
+    on_conflict  max, mean or min of the different scores of a pair; "error" keeps the largest and leaves the error to
+    the caller
 
     Cost: O(n + m), 24 bytes a row while it runs.
     """
-    columns = (np.ascontiguousarray(column, dtype=np.int32) for column in (left, right, score))
-    left, right, score, tally, conflicts = _canonical_pairs(*columns, n_records, KEEP[on_conflict])
+    left, right, score = (np.ascontiguousarray(column, dtype=np.int32) for column in (left, right, score))
+    left, right, score, tally, conflicts = _canonical_pairs(left, right, score, n_records, KEEP[on_conflict])
     n_conflicts = int(tally[N_CONFLICTS])
     found = PairTally(int(tally[N_SELF]), int(tally[N_REPEATED]), n_conflicts, conflicts[:n_conflicts])
     return Pairs(left, right, score, n_records), found
@@ -162,9 +166,10 @@ def _group(n_pairs: Counts, stops: Counts) -> list[tuple[int, int, int]]:
 
 
 def shatter(part: Part, linkage: str) -> tuple[list[Part], float]:
-    """Split a large part at a higher threshold; return its pieces and that threshold, no pieces where that does not help.
+    """Split a large part at a higher threshold; return the pieces, none where that does not help, and the threshold.
 
-    Two clusters in different pieces have no pair at the threshold between them, so no similarity that high: down to it, each piece is
+    Two clusters in different pieces have no pair at the threshold between them, so no similarity that high: down to
+    it, each piece is
     solved as if it were alone. Weighted linkage is left whole: its values depend on the merges behind them.
     Cost: O(m) for each of at most len(SHATTER_AT) thresholds tried.
     """
@@ -181,7 +186,7 @@ def shatter(part: Part, linkage: str) -> tuple[list[Part], float]:
     return [], 0.0
 
 
-def contract(part: Part, merges: Records) -> Part:
+def contract(part: Part, merges: Merges) -> Part:
     """Return the part with its records in the clusters that some merges have made.
 
     Cost: O(n + k log k) for k records.
@@ -247,12 +252,20 @@ class Agglomeration:
         return int(self._graph.counters[graph.N_FOLDED]) // 2
 
     @property
-    def merges(self) -> Records:
+    def merges(self) -> Merges:
         """The merges so far, in the order made (MERGE[k]; clusters are named by records)."""
         return self._graph.merges[: self._graph.counters[graph.N_MERGES]]
 
 
-def make_forest(part: Part, merges: Records, linkage: str) -> Forest:
+def interleave_merges(sequences: list[Merges]) -> Merges:
+    """Put the merges of pieces, each in the order made, into the order in which one run over all would have made them.
+
+    Cost: O(k log s) for k merges in s pieces.
+    """
+    return interleave(sequences)
+
+
+def make_forest(part: Part, merges: Merges, linkage: str) -> Forest:
     """Make a forest of the merges of a part, given in the order made.
 
     Cost: O(k log k).
@@ -263,8 +276,8 @@ def make_forest(part: Part, merges: Records, linkage: str) -> Forest:
     distance = np.empty(len(merges), dtype=np.float64)
     units = SCORE_UNITS << 32 if linkage == "weighted" else SCORE_UNITS
     heights.write_heights(merges, component, units, distance)
-    columns = (merges[name].copy() for name in ("left", "right"))
-    return Forest(component, *columns, distance, merges["n_records"].copy(), len(part.view.component_of))
+    left, right, size = (np.ascontiguousarray(merges[name]) for name in ("left", "right", "n_records"))
+    return Forest(component, left, right, distance, size, len(part.view.component_of))
 
 
 def join_forests(forests: list[Forest], n_records: int) -> Forest:
@@ -276,8 +289,8 @@ def join_forests(forests: list[Forest], n_records: int) -> Forest:
         none = np.empty(0, dtype=np.int32)
         return Forest(none, none, none, np.empty(0), none, n_records)
     by_component = sorted(forests, key=lambda forest: int(forest.component[0]) if len(forest) else -1)
-    columns = [
-        np.concatenate([getattr(forest, name) for forest in by_component])
-        for name in ("component", "left", "right", "distance", "size")
-    ]
-    return Forest(*columns, n_records)
+
+    def join(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(forest, name) for forest in by_component])
+
+    return Forest(join("component"), join("left"), join("right"), join("distance"), join("size"), n_records)

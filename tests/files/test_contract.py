@@ -362,7 +362,9 @@ def test_nan_beside_scores_in_range_is_refused_in_parquet(session, tmp_path, kin
 def test_columns_of_one_name_are_refused_in_parquet(session, tmp_path):
     path = str(tmp_path / "p.parquet")
     names = ["id_l", "id_r", "id_l", "score"]
-    pq.write_table(pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"]), pa.array(["x"]), pa.array([0.5])], names), path)
+    pq.write_table(
+        pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"]), pa.array(["x"]), pa.array([0.5])], names), path
+    )
     assert "more than one column named 'id_l'" in fails(session, path)
 
 

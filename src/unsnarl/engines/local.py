@@ -28,7 +28,8 @@ def count_processors() -> int:
 class _Job:
     """Solve one part: as it is, or, where it is large, first its pieces and then what they leave.
 
-    tasks(), then take() with the merges of each task, which gives the tasks that have become possible, until forest is set.
+    tasks(), then take() with the merges of each task, which gives the tasks that have become possible, until forest
+    is set.
     """
 
     def __init__(self, part: solve.Part, linkage: str) -> None:
@@ -36,7 +37,7 @@ class _Job:
         self.forest: Forest | None = None
         self._linkage = linkage
         self._n_pieces = 0
-        self._merges: list[solve.Records] = []
+        self._merges: list[solve.Merges] = []
 
     def tasks(self) -> list[Task]:
         """Return what can be solved at once, and how far down (a similarity)."""
@@ -47,13 +48,13 @@ class _Job:
                 return [(piece, floor) for piece in pieces]
         return [(self.part, 0.0)]
 
-    def take(self, merges: solve.Records) -> list[Task]:
+    def take(self, merges: solve.Merges) -> list[Task]:
         """Keep the merges of a task; return the tasks it makes possible."""
         self._merges.append(merges.copy())
         if len(self._merges) < self._n_pieces:
             return []
         if len(self._merges) == self._n_pieces:
-            self._merges = [solve.interleave(self._merges)]
+            self._merges = [solve.interleave_merges(self._merges)]
             self._n_pieces = 0
             return [(solve.contract(self.part, self._merges[0]), 0.0)]
         self.forest = solve.make_forest(self.part, np.concatenate(self._merges), self._linkage)
@@ -145,7 +146,8 @@ def link(pairs: Pairs, components: Components, linkage: str, threads: int, progr
     progress    told of pairs done while it runs, or None
 
     Raises ResourceError, with the component, where memory runs out; KeyboardInterrupt at once.
-    Cost: near m log m time on the graphs met in practice (docs/benchmarks.md); 24 bytes a pair and 400 a record of the parts under way.
+    Cost: near m log m time on the graphs met in practice (docs/benchmarks.md); 24 bytes a pair and 400 a record of
+    the parts under way.
     """
     parts = solve.split_components(pairs, components)
     n_pairs = sum(part.n_pairs for part in parts)

@@ -83,7 +83,8 @@ def unmake_hub(graph: Graph, linkage: int, hub: int) -> None:
 def tell_hubs(graph: Graph, linkage: int, k: int, kept: int, gone: int, may_rise: bool) -> None:
     """Make `kept` take the place of `kept` and `gone` in the table of every partner that is a hub.
 
-    Needs: scratch holds the values of the merged cluster. Overwrites: hubs' tables; where keys may have risen unseen, heaps and queue.
+    Needs: scratch holds the values of the merged cluster. Overwrites: hubs' tables; where keys may have risen unseen,
+    heaps and queue.
     Each turn: partners 0 .. j know. Ties: none.
     """
     hubs, lists = graph.hubs, graph.lists
@@ -120,7 +121,8 @@ def _tell_name(graph: Graph, linkage: int, hub: int) -> None:
 def _add_to_hub(graph: Graph, linkage: int, hub: int, small: int, x: int) -> None:
     """Add what partner x of `small` brings to a hub that takes `small` in.
 
-    Needs: scratch total[x] is that value; x is not the hub. Overwrites: the hub, the hub x may be, total[x]. Ties: none.
+    Needs: scratch total[x] is that value; x is not the hub. Overwrites: the hub, the hub x may be, total[x]. Ties:
+    none.
     """
     hubs, slots = graph.hubs, graph.lists.slots
     value = slots[x].total

@@ -1,8 +1,9 @@
 """The live clusters and their partners, as chains of segments that are joined, never moved.
 
-Each record owns one segment of a common pool. Merging two clusters joins their chains in one step; reading a chain adds up what now
-belongs to the same partner and writes the shorter list back to the front of the chain. An entry names a partner as it was when
-written: `find` says which cluster that is today. A live cluster is known by its slot, one of its records.
+Each record owns one segment of a common pool. Merging two clusters joins their chains in one step; reading a chain
+adds up what now belongs to the same partner and writes the shorter list back to the front of the chain. An entry
+names a partner as it was when written: `find` says which cluster that is today. A live cluster is known by its slot,
+one of its records.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ class Adjacency(NamedTuple):
 def find(slots: Records, slot: int) -> int:
     """Return the live cluster a slot belongs to.
 
-    Needs: nothing. Overwrites: parent (every other link on the way is halved). Each turn: slot is in the same cluster as at the start.
+    Needs: nothing. Overwrites: parent (every other link on the way is halved). Each turn: slot is in the same cluster
+    as at the start.
     Ties: none.
     """
     while slots[slot].parent != slot:
@@ -123,8 +125,10 @@ def join_chains(segments: Records, kept: int, gone: int) -> None:
 def _read_list(cluster: int, linkage: int, lists: Adjacency) -> int:
     """Add up a cluster's entries by the partner each belongs to today; return how many partners there are.
 
-    Needs: total all 0; linkage not weighted. Overwrites: touched[:k] (partners), total[partner] (values), parent (halved links), ahead.
-    Each turn: total[x] is the value of the entries of x in the blocks seen so far. Ties: none; partners come in the order first seen.
+    Needs: total all 0; linkage not weighted. Overwrites: touched[:k] (partners), total[partner] (values), parent
+    (halved links), ahead.
+    Each turn: total[x] is the value of the entries of x in the blocks seen so far. Ties: none; partners come in the
+    order first seen.
     """
     slots, segments, entries = lists.slots, lists.segments, lists.entries
     touched, ahead = lists.touched, lists.ahead
@@ -158,7 +162,8 @@ def _read_list(cluster: int, linkage: int, lists: Adjacency) -> int:
 def _find_counting(slots: Records, clusters: Records, slot: int) -> tuple[int, int]:
     """Return the live cluster of `slot` and the halvings a value of `slot` has seen up to now.
 
-    Needs: weighted linkage. Overwrites: parent and ahead (links halved). Each turn: as in find, `ahead` adding up along the way. Ties: none.
+    Needs: weighted linkage. Overwrites: parent and ahead (links halved). Each turn: as in find, `ahead` adding up
+    along the way. Ties: none.
     """
     count = 0
     while slots[slot].parent != slot:
@@ -173,9 +178,13 @@ def _find_counting(slots: Records, clusters: Records, slot: int) -> tuple[int, i
 
 @kernel
 def _read_halving(cluster: int, own_halvings: int, lists: Adjacency) -> int:
-    """Do what _read_list does for weighted linkage: halve a value for each merge of its partner, and `own_halvings` times for the cluster's own.
+    """Do what _read_list does for weighted linkage.
 
-    Needs: total all 0. Overwrites: touched, total, parent, ahead. Each turn: total[x] is the value of the entries of x seen so far.
+    A value is halved for each merge of its partner since it was written, and `own_halvings` times for the merges of
+    the cluster itself.
+
+    Needs: total all 0. Overwrites: touched, total, parent, ahead. Each turn: total[x] is the value of the entries of
+    x seen so far.
     Ties: none; what is halved to nothing is left out.
     """
     slots, segments, touched = lists.slots, lists.segments, lists.touched
@@ -198,7 +207,9 @@ def _read_halving(cluster: int, own_halvings: int, lists: Adjacency) -> int:
 
 @kernel
 def read_list(cluster: int, linkage: int, own_halvings: int, lists: Adjacency) -> int:
-    """Read a cluster's list into the scratch, by whichever of the two ways the linkage wants; return the number of partners."""
+    """Read a cluster's list into the scratch, by whichever of the two ways the linkage wants; return the number of
+    partners.
+    """
     if linkage == WEIGHTED:
         return _read_halving(cluster, own_halvings, lists)
     return _read_list(cluster, linkage, lists)
@@ -206,9 +217,10 @@ def read_list(cluster: int, linkage: int, own_halvings: int, lists: Adjacency) -
 
 @kernel
 def write_list(cluster: int, k: int, linkage: int, lists: Adjacency) -> int:
-    """Write the list just read back to the front of the cluster's chain, clear the scratch; return how many entries fewer there are.
+    """Write the list just read back to the front of the chain, clear the scratch; return how many entries were saved.
 
-    Needs: touched[:k] and total as read_list left them (a total of 0 is not written). Overwrites: the cluster's entries and segments, total.
+    Needs: touched[:k] and total as read_list left them (a total of 0 is not written). Overwrites: the cluster's
+    entries and segments, total.
     Each turn: j partners are written, each segment before the current one is full. Ties: none.
     """
     slots, segments, entries, touched = lists.slots, lists.segments, lists.entries, lists.touched

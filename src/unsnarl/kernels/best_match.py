@@ -1,10 +1,11 @@
 """Agglomerate a sparse graph with a table of best matches.
 
-Every live cluster keeps a row: its few best partners among the clusters older than itself, best first. While two clusters live, the value
-between them does not change; a cluster is read against all its partners when it comes to be, so each pair is covered by the younger side,
-and a row only ever loses partners. What the row does not show is no better than its last entry, which stays as a bound. The queue
-holds each row's first entry or bound; what tops it and has lost its partner is looked up again, and what is true is merged.
-The order is that of docs/methods/average-linkage.md: similarity, smaller name, larger name.
+Every live cluster keeps a row: its few best partners among the clusters older than itself, best first. While two
+clusters live, the value between them does not change; a cluster is read against all its partners when it comes to be,
+so each pair is covered by the younger side, and a row only ever loses partners. What the row does not show is no
+better than its last entry, which stays as a bound. The queue holds each row's first entry or bound; what tops it and
+has lost its partner is looked up again, and what is true is merged. The order is that of docs/methods/average-
+linkage.md: similarity, smaller name, larger name.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ GOING_ON = 1
 
 @kernel
 def _fill_first_rows(graph: Graph, linkage: int, all_single: bool) -> None:
-    """Fill and key the row of every cluster. Needs: no merge made yet. Overwrites: rows, queue. Each turn: rows up to `slot` are. Ties: none."""
+    """Fill and key the row of every cluster.
+
+    Needs: no merge made yet. Overwrites: rows, queue. Each turn: rows up to `slot` are. Ties: none.
+    """
     for slot in range(len(graph.rows)):
         if all_single:
             fill_first_row(graph, linkage, slot)
@@ -147,7 +151,9 @@ def _merge(graph: Graph, linkage: int, a: int, b: int) -> bool:
 
 @kernel
 def _look_again(graph: Graph, linkage: int, slot: int) -> bool:
-    """Bring the key of a slot whose best partner is gone up to date; return False, nothing done, where the pool of hubs must grow first.
+    """Bring the key of a slot whose best partner is gone up to date.
+
+    Returns False, nothing done, where the pool of hubs must grow first.
 
     Needs: slot tops the queue. Overwrites: its row or heap, its key. Ties: none.
     """
@@ -173,9 +179,12 @@ def _look_again(graph: Graph, linkage: int, slot: int) -> bool:
 
 @kernel
 def agglomerate(graph: Graph, linkage: int, floor: int, budget: int) -> int:
-    """Merge best pairs until none has a similarity of `floor` (score units), or about `budget` entries are read; return FINISHED or GOING_ON.
+    """Merge best pairs until none has a similarity of `floor` (score units): FINISHED.
 
-    Needs: a graph made by make_graph, or left by an earlier call. Overwrites: all of it. counters[N_WANTED] > 0 asks for a larger pool.
+    Returns GOING_ON earlier, once about `budget` entries have been read.
+
+    Needs: a graph made by make_graph, or left by an earlier call. Overwrites: all of it. counters[N_WANTED] > 0 asks
+    for a larger pool.
     Each turn: either the best pair of all is merged, or a key that had become a bound is brought nearer the truth.
     Ties: smaller first name, then smaller second name.
     """

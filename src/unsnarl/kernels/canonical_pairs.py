@@ -11,18 +11,24 @@ N_SELF, N_REPEATED, N_CONFLICTS, N_PAIRS = 0, 1, 2, 3
 KEEP_MAX, KEEP_MEAN, KEEP_MIN = 0, 1, 2
 N_EXAMPLES = 5
 
+Columns = tuple[Int32, Int32, Int32]
+"""left, right, score"""
+
 
 @kernel
 def _orient(left: Int32, right: Int32) -> None:
-    """Put the smaller record of every pair left. Needs: nothing. Overwrites: left, right. Each turn: pairs 0 .. i are oriented. Ties: none."""
+    """Put the smaller record of every pair left.
+
+    Needs: nothing. Overwrites: left, right. Each turn: pairs 0 .. i are oriented. Ties: none.
+    """
     for i in range(len(left)):
         if left[i] > right[i]:
             left[i], right[i] = right[i], left[i]
 
 
 @kernel
-def _sort_by(key: Int32, n_records: int, given: tuple, sorted_: tuple, next_place: Int64) -> None:  # type: ignore[type-arg]
-    """Copy three columns in the order of `key`, one of them or another, keeping the order of equal keys (counting sort).
+def _sort_by(key: Int32, n_records: int, given: Columns, sorted_: Columns, next_place: Int64) -> None:
+    """Copy three columns in the order of `key`, keeping the order of equal keys (counting sort).
 
     Needs: 0 <= key < n_records; next_place int64[n_records + 1] all 0. Overwrites: sorted_, next_place.
     Each turn: rows 0 .. i stand where they belong. Ties: as given.
@@ -62,7 +68,8 @@ def _settle_score(score: Int32, start: int, stop: int, keep: int, tally: Int64) 
     """Return the one score of a pair given in rows start .. stop - 1, and count what was dropped for it.
 
     Needs: keep is KEEP_MAX, KEEP_MEAN or KEEP_MIN. Overwrites: score[start:stop] (sorted), tally.
-    Each turn: total and n_different are of the different scores up to i. Ties: a mean half-way between two units is rounded up.
+    Each turn: total and n_different are of the different scores up to i. Ties: a mean half-way between two units is
+    rounded up.
     """
     _sort_scores(score, start, stop)
     total = np.int64(score[start])
@@ -86,7 +93,8 @@ def _settle_score(score: Int32, start: int, stop: int, keep: int, tally: Int64) 
 def _squeeze(left: Int32, right: Int32, score: Int32, keep: int, tally: Int64, conflicts: Int32) -> None:
     """Keep one row of every pair, at the front.
 
-    Needs: rows sorted by (left, right). Overwrites: all. Each turn: rows before `kept` are canonical and stand for all rows before i.
+    Needs: rows sorted by (left, right). Overwrites: all. Each turn: rows before `kept` are canonical and stand for
+    all rows before i.
     Ties: none.
     """
     kept = 0
@@ -111,7 +119,9 @@ def _squeeze(left: Int32, right: Int32, score: Int32, keep: int, tally: Int64, c
 def canonical_pairs(
     left: Int32, right: Int32, score: Int32, n_records: int, keep: int
 ) -> tuple[Int32, Int32, Int32, Int64, Int32]:
-    """Return left, right, score (int32[k]) in canonical form, the tally (int64[4]) and up to five conflicting pairs (int32[5, 2]).
+    """Bring pairs to canonical form.
+
+    Returns left, right, score (int32[k]), the tally (int64[4]) and up to five conflicting pairs (int32[5, 2]).
 
     Cost: O(n + m); two copies of the rows while it runs. The input is not changed.
     """

@@ -14,7 +14,8 @@ def _connect(left: Int32, right: Int32, score: Int32, threshold: int, parent: In
     """Point every record at the smallest of its component; pairs scoring >= threshold tie.
 
     Needs: parent[i] == i. Overwrites: parent.
-    Each turn: parent[i] <= i; two records are in one set when a chain of the pairs seen ties them. Ties: the smaller record stands for the set.
+    Each turn: parent[i] <= i; two records are in one set when a chain of the pairs seen ties them. Ties: the smaller
+    record stands for the set.
     """
     for i in range(len(left)):
         if score[i] >= threshold:
@@ -30,7 +31,7 @@ def _connect(left: Int32, right: Int32, score: Int32, threshold: int, parent: In
 
 
 def connected_components(left: Int32, right: Int32, score: Int32, threshold: int, n_records: int) -> Int32:
-    """Return int32[n]: the smallest record of each record's component; a pair ties its records when its score is >= threshold.
+    """Return int32[n]: the smallest record of each record's component; a pair scoring >= threshold ties its records.
 
     left, right int32[m] in 0 .. n_records - 1, in any order; score int32[m] and threshold in score units.
     Cost: near n + m steps, 4 bytes a record.

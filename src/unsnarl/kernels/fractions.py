@@ -13,7 +13,8 @@ def _compare_by_remainders(top1: int, bottom1: int, top2: int, bottom2: int) -> 
     """Return the sign of top1/bottom1 - top2/bottom2.
 
     Needs: tops >= 0, bottoms > 0, all int64. Overwrites: nothing.
-    Each turn: the sign asked for is `sign` times that of the four numbers now held; the bottoms shrink as in Euclid's algorithm.
+    Each turn: the sign asked for is `sign` times that of the four numbers now held; the bottoms shrink as in Euclid's
+    algorithm.
     Ties: 0 exactly when the quotients are equal.
     """
     sign = 1
@@ -39,7 +40,8 @@ def compare_quotients(top1: int, bottom1: int, top2: int, bottom2: int) -> int:
     """Return -1, 0 or 1 as top1/bottom1 is less than, equal to or more than top2/bottom2, exactly.
 
     Needs: tops >= 0, bottoms > 0, all int64. Overwrites: nothing. Ties: 0 exactly when the quotients are equal.
-    A double made from an int64 and one division are off by at most three roundings (3.4e-16 in all): outside SLACK they decide.
+    A double made from an int64 and one division are off by at most three roundings (3.4e-16 in all): outside SLACK
+    they decide.
 
     >>> compare_quotients(2**60 + 1, 3, 2**60, 3), compare_quotients(2, 6, 1, 3), compare_quotients(1, 3, 1, 2)
     (1, 0, -1)

@@ -59,7 +59,9 @@ MERGE = np.dtype(
     ]
 )
 N_MERGES, N_BIRTHS, N_FOLDED, N_READ, N_WANTED, N_COUNTERS = 0, 1, 2, 3, 4, 5
-"""Counters: merges made; births; entries folded away (two a pair); entries read; places the pool of hubs lacks (0: none)."""
+"""Counters: merges made; births; entries folded away (two a pair); entries read; places the pool of hubs lacks (0:
+none).
+"""
 
 
 class Graph(NamedTuple):

@@ -22,7 +22,9 @@ def _gcd(a: int, b: int) -> int:
 
 @kernel
 def height(top: int, bottom: int, units: int) -> float:
-    """Return 1 - top / (bottom * units): correctly rounded where the quotient reduces to one of integers below 2**53; always below 1.
+    """Return 1 - top / (bottom * units), always below 1.
+
+    It is correctly rounded where the quotient reduces to one of integers below 2**53.
 
     Needs: 0 < top <= bottom * units; all int64. Ties: none.
     """

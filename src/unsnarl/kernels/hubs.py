@@ -1,10 +1,11 @@
 """Clusters with very many partners: a hash table of values and a heap of the best.
 
-A hub that takes in small clusters one after another must not read its whole list each time. The order of its partners X by
-value / |X| does not change when the hub itself grows, so a heap keeps it: only the partners of what it takes in are touched.
-An entry of the heap is what was true when it was pushed; for a partner that has grown since it is a bound, never too small, and is
-looked up again when it reaches the top. Average and single linkage only: the others lose their partners by themselves.
-With single linkage a union can tie with its better part under a smaller name: there a change of name is pushed at once.
+A hub that takes in small clusters one after another must not read its whole list each time. The order of its partners
+X by value / |X| does not change when the hub itself grows, so a heap keeps it: only the partners of what it takes in
+are touched. An entry of the heap is what was true when it was pushed; for a partner that has grown since it is a
+bound, never too small, and is looked up again when it reaches the top. Average and single linkage only: the others
+lose their partners by themselves. With single linkage a union can tie with its better part under a smaller name:
+there a change of name is pushed at once.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ PLACE = np.dtype(
         ("slot", np.int32),  # partner, EMPTY for a free place
     ]
 )
-ENTRY = np.dtype([("value", np.int64), ("slot", np.int32), ("name", np.int32), ("n_records", np.int32), ("unused", np.int32)])
+ENTRY = np.dtype(
+    [("value", np.int64), ("slot", np.int32), ("name", np.int32), ("n_records", np.int32), ("unused", np.int32)]
+)
 
 
 class Hubs(NamedTuple):
@@ -50,7 +53,8 @@ class Hubs(NamedTuple):
 
     hubs   HUB[n]    what is known of each slot
     live   int32[n]  the slots that are hubs, in no order
-    free   int64[N_CLASSES + 2]  first free block of 2**k places (-1: none); end of the part of the pool in use; number of live hubs
+    free   int64[N_CLASSES + 2]  first free block of 2**k places (-1: none); end of the part of the pool in use;
+    number of live hubs
     table  PLACE[p]  hash tables, linear probing
     heap   ENTRY[p]  heaps, in the same blocks
     """
@@ -110,7 +114,8 @@ def places_short(hubs: Hubs, degree: int) -> int:
 def _take_block(hubs: Hubs, degree: int) -> tuple[int, int]:
     """Return (start, span) of an empty block for `degree` partners.
 
-    Needs: places_short(degree) == 0. Overwrites: free, slot. Each turn of the loop: places before i are empty. Ties: none.
+    Needs: places_short(degree) == 0. Overwrites: free, slot. Each turn of the loop: places before i are empty. Ties:
+    none.
     """
     k = _class_of(2 * degree)
     span = np.int64(1) << k
@@ -136,15 +141,16 @@ def _give_block(hubs: Hubs, start: int, span: int) -> None:
 @kernel
 def _home(slot: int, start: int, span: int) -> int:
     """Return the place a slot hashes to in a block (multiplicative hashing, high bits)."""
-    mixed = np.uint64(slot) * np.uint64(0x9E3779B97F4A7C15)
-    return start + np.int64((mixed >> np.uint64(32)) & np.uint64(span - 1))
+    mixed = (np.int64(slot) * 0x9E3779B1) & 0xFFFFFFFFFFFF
+    return start + ((mixed >> 16) & (span - 1))
 
 
 @kernel
 def locate(hubs: Hubs, hub: int, slot: int) -> int:
     """Return the place of `slot` in the hub's table, or the free place where it belongs.
 
-    Needs: a free place in the block. Overwrites: nothing. Each turn: all places from home to `at` hold other slots. Ties: none.
+    Needs: a free place in the block. Overwrites: nothing. Each turn: all places from home to `at` hold other slots.
+    Ties: none.
     """
     start, span = hubs.hubs[hub].start, hubs.hubs[hub].span
     at = _home(slot, start, span)
@@ -159,7 +165,8 @@ def locate(hubs: Hubs, hub: int, slot: int) -> int:
 def drop_partner(hubs: Hubs, hub: int, slot: int) -> int:
     """Take a partner out of the hub's table; return its value, 0 if it was not there.
 
-    Needs: hub is a hub. Overwrites: table, degree. Each turn: the place `hole` is free and every slot after it up to `at` can stay. Ties: none.
+    Needs: hub is a hub. Overwrites: table, degree. Each turn: the place `hole` is free and every slot after it up to
+    `at` can stay. Ties: none.
     """
     start, span = hubs.hubs[hub].start, hubs.hubs[hub].span
     mask = span - 1
@@ -177,7 +184,8 @@ def drop_partner(hubs: Hubs, hub: int, slot: int) -> int:
         # A slot may move back into the hole only if that is not before its home on the ring.
         if ((at - home) & mask) >= ((at - hole) & mask):
             hubs.table[hole].slot, hubs.table[hole].value = hubs.table[at].slot, hubs.table[at].value
-            hubs.table[hole].pushed_value, hubs.table[hole].pushed_n_records = hubs.table[at].pushed_value, hubs.table[at].pushed_n_records
+            hubs.table[hole].pushed_value = hubs.table[at].pushed_value
+            hubs.table[hole].pushed_n_records = hubs.table[at].pushed_n_records
             hole = at
     hubs.table[hole].slot = EMPTY
     return value
@@ -257,7 +265,8 @@ def _sink_entry(hubs: Hubs, linkage: int, hub: int, at: int) -> None:
 def fill_heap(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> None:
     """Make the heap anew from the table: one true entry for each partner.
 
-    Needs: the table is right. Overwrites: heap, pushed_value, pushed_size. Each turn: as a heap is built. Ties: as _is_before.
+    Needs: the table is right. Overwrites: heap, pushed_value, pushed_size. Each turn: as a heap is built. Ties: as
+    _is_before.
     """
     start, span = hubs.hubs[hub].start, hubs.hubs[hub].span
     length = 0
@@ -279,7 +288,8 @@ def fill_heap(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> None:
 def push_partner(hubs: Hubs, linkage: int, hub: int, place: int, lists: Adjacency) -> None:
     """Put the partner at a place of the table on the heap, as it is now.
 
-    Needs: place holds a partner. Overwrites: heap, pushed_value, pushed_size. Each turn: as an entry rises. Ties: as _is_before.
+    Needs: place holds a partner. Overwrites: heap, pushed_value, pushed_size. Each turn: as an entry rises. Ties: as
+    _is_before.
     """
     start = hubs.hubs[hub].start
     if hubs.hubs[hub].length == hubs.hubs[hub].span:
@@ -290,7 +300,10 @@ def push_partner(hubs: Hubs, linkage: int, hub: int, place: int, lists: Adjacenc
     at = hubs.hubs[hub].length
     hubs.heap[start + at].slot, hubs.heap[start + at].name = x, lists.clusters[x].name
     hubs.heap[start + at].n_records, hubs.heap[start + at].value = size_of(lists.slots, x), hubs.table[place].value
-    hubs.table[place].pushed_value, hubs.table[place].pushed_n_records = hubs.table[place].value, size_of(lists.slots, x)
+    hubs.table[place].pushed_value, hubs.table[place].pushed_n_records = (
+        hubs.table[place].value,
+        size_of(lists.slots, x),
+    )
     hubs.hubs[hub].length += 1
     while at > 0:
         up = (at - 1) >> 1
@@ -315,8 +328,10 @@ def _pop(hubs: Hubs, linkage: int, hub: int) -> None:
 def best_partner(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> tuple[int, int, int]:
     """Return (partner, value, entries looked up) of a hub's best pair, partner -1 where it has none.
 
-    Needs: every partner has an entry that is no smaller than its pair's key today, or is covered by the partner's own heap.
-    Overwrites: heap. Each turn: the first entry is looked up and either true, or replaced by the truth. Ties: smaller name.
+    Needs: every partner has an entry that is no smaller than its pair's key today, or is covered by the partner's own
+    heap.
+    Overwrites: heap. Each turn: the first entry is looked up and either true, or replaced by the truth. Ties: smaller
+    name.
     """
     start = hubs.hubs[hub].start
     n_looked_up = 0
@@ -339,7 +354,9 @@ def best_partner(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> tuple[
 
 @kernel
 def open_hub(hubs: Hubs, hub: int, degree: int) -> None:
-    """Make a slot a hub with an empty table that has room for `degree` partners (a hub's old block is the caller's to return).
+    """Make a slot a hub with an empty table that has room for `degree` partners.
+
+    The block of a slot that is a hub already is the caller's to return.
 
     Needs: places_short(degree) == 0. Overwrites: start, span, degree, length, live. Ties: none.
     """
@@ -367,7 +384,8 @@ def close_hub(hubs: Hubs, hub: int) -> None:
 def widen_hub(hubs: Hubs, linkage: int, hub: int, degree: int, lists: Adjacency) -> None:
     """Move a hub to a block with room for `degree` partners.
 
-    Needs: places_short(degree) == 0. Overwrites: the hub. Each turn: partners before i stand in the new block. Ties: none.
+    Needs: places_short(degree) == 0. Overwrites: the hub. Each turn: partners before i stand in the new block. Ties:
+    none.
     """
     old_start, old_span = hubs.hubs[hub].start, hubs.hubs[hub].span
     open_hub(hubs, hub, degree)

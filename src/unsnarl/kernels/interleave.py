@@ -37,7 +37,7 @@ def _interleave(merges: Records, start: Int64, at: Int64, queue: Queue, order: I
 
 
 def interleave(sequences: list[Records]) -> Records:
-    """Return the merges of independent sequences (MERGE[k] each) in the order greedy agglomeration of all would make them.
+    """Return the merges of independent sequences (MERGE[k] each) in the order one run over all would make them.
 
     Cost: O(k log s) for k merges in s sequences.
     """

@@ -1,8 +1,7 @@
 """The one door to the compiler: cache, GIL and floating point are decided here.
 
-Kernels are compiled on first use and kept in a folder of the user's; where no
-such folder can be written (a read-only install without a home), they are
-compiled anew in each process, and nothing fails.
+Kernels are compiled on first use and kept in a folder of the user's; where no such folder can be written (a read-only
+install without a home), they are compiled anew in each process, and nothing fails.
 """
 
 from __future__ import annotations
@@ -12,12 +11,16 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
-from numba.core import config as compiler_config
+from numba.core import config
 
 Function = TypeVar("Function", bound=Callable[..., object])
+
+# Neither the option that turns reference counting off nor the configuration is in the compiler's type hints.
+_compile: Any = numba.njit
+_compiler_config: Any = config
 
 
 def _is_writable(folder: Path) -> bool:
@@ -33,7 +36,8 @@ def _is_writable(folder: Path) -> bool:
 def _digest_sources() -> str:
     """Return a short digest of all kernel sources.
 
-    The compiler checks only the file of the function it is asked for: an edit of a callee, or another version of the package,
+    The compiler checks only the file of the function it is asked for: an edit of a callee, or another version of the
+    package,
     would be met by stale code. A folder for each state of the sources cannot be stale.
     """
     digest = hashlib.sha256()
@@ -57,16 +61,17 @@ _cache_folder = _find_cache_folder()
 def kernel(function: Function) -> Function:
     """Compile a function of arrays: no GIL, no fast-math, kept on disk where that can be had.
 
-    Kernels allocate nothing, so their arrays are not reference-counted either: on a call that passes twenty arrays and merges two
+    Kernels allocate nothing, so their arrays are not reference-counted either: on a call that passes twenty arrays
+    and merges two
     clusters, the counting alone took four times as long as the merge.
     """
     # The compiler reads its folder when it decorates; a host program's own setting is put back at once.
-    before = compiler_config.CACHE_DIR
+    before = _compiler_config.CACHE_DIR
     try:
         if _cache_folder is not None:
-            compiler_config.CACHE_DIR = str(_cache_folder)
+            _compiler_config.CACHE_DIR = str(_cache_folder)
         cached = _cache_folder is not None
-        compiled: Function = numba.njit(nogil=True, fastmath=False, _nrt=False, cache=cached)(function)
+        compiled: Function = _compile(nogil=True, fastmath=False, _nrt=False, cache=cached)(function)
     finally:
-        compiler_config.CACHE_DIR = before
+        _compiler_config.CACHE_DIR = before
     return compiled

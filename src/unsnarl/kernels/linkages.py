@@ -9,8 +9,9 @@ For two clusters A and B the engine keeps one integer value:
 | complete | pairs crossing (high 32 bits), largest distance   | 1 - that, 0 if any lacks|
 | weighted | score * 2**32, halved at every merge of A or of B | value / 2**32           |
 
-The value of no pairs is 0, and combining with it changes nothing. A pair never scored counts as score 0. All four never let a union be more alike to a third cluster than its better part, which is
-what the best-match table lives on. Average is exact; weighted is exact for 32 halvings and rounds down to 2**-62 after them.
+The value of no pairs is 0, and combining with it changes nothing. A pair never scored counts as score 0. All four
+never let a union be more alike to a third cluster than its better part, which is what the best-match table lives on.
+Average is exact; weighted is exact for 32 halvings and rounds down to 2**-62 after them.
 """
 
 from __future__ import annotations

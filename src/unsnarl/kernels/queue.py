@@ -1,9 +1,10 @@
 """The clusters in order of their best key: a heap of four children a place, from which old entries are not taken out.
 
-A key is a quotient (the similarity of the best pair, or a bound of it) and the names of the pair. Larger quotients come first, then
-smaller first names, then smaller second names; a bound has the name -1 and so comes before any pair it could hide.
-An entry of the heap holds its whole key, so that a step down stays in two neighbouring cache lines. A slot whose key has changed leaves
-its old entry behind: that is dropped when it comes to the top, or when the heap is full.
+A key is a quotient (the similarity of the best pair, or a bound of it) and the names of the pair. Larger quotients
+come first, then smaller first names, then smaller second names; a bound has the name -1 and so comes before any pair
+it could hide. An entry of the heap holds its whole key, so that a step down stays in two neighbouring cache lines. A
+slot whose key has changed leaves its old entry behind: that is dropped when it comes to the top, or when the heap is
+full.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ def _is_current(keys: Records, entry: Records) -> bool:
 def _sink(heap: Records, length: int, at: int, entry: Records) -> None:
     """Write an entry (no part of the heap) where it belongs at or below place `at`.
 
-    Needs: place `at` free, all else in order. Overwrites: heap. Each turn: only the free place may be out of order with its children.
+    Needs: place `at` free, all else in order. Overwrites: heap. Each turn: only the free place may be out of order
+    with its children.
     Ties: stay.
     """
     while True:
@@ -105,7 +107,8 @@ def _sink(heap: Records, length: int, at: int, entry: Records) -> None:
 def _rise(heap: Records, at: int, entry: Records) -> None:
     """Write an entry (no part of the heap) where it belongs at or above place `at`.
 
-    Needs: place `at` free, all else in order. Overwrites: heap. Each turn: only the free place may be out of order with its parent.
+    Needs: place `at` free, all else in order. Overwrites: heap. Each turn: only the free place may be out of order
+    with its parent.
     Ties: stay.
     """
     while at > 0:

@@ -29,7 +29,8 @@ def _is_worse(match: Records, linkage: int, ratio: float, x: int, value: int, li
 def _insert(row: Records, matches: Records, linkage: int, x: int, value: int, lists: Adjacency) -> None:
     """Put partner x into a row where it belongs, if it is among the best ROW_WIDTH so far.
 
-    Needs: row (ROW) and matches (MATCH[ROW_WIDTH]) of one slot. Overwrites: both. Each turn: entries at and after `at` are worse than x,
+    Needs: row (ROW) and matches (MATCH[ROW_WIDTH]) of one slot. Overwrites: both. Each turn: entries at and after
+    `at` are worse than x,
     and stand one place further on. Births are left for the end. Ties: smaller name first.
     """
     size = size_of(lists.slots, x)
@@ -85,7 +86,8 @@ def fill_row(graph: Graph, linkage: int, slot: int, k: int, older_only: bool) ->
 def fill_first_row(graph: Graph, linkage: int, slot: int) -> None:
     """Fill the row of a single record from its entries as they stand; a smaller record counts as older.
 
-    Needs: no merge made yet. Overwrites: the row. Each turn: the row holds the best of the older partners seen. Ties: as _insert.
+    Needs: no merge made yet. Overwrites: the row. Each turn: the row holds the best of the older partners seen. Ties:
+    as _insert.
     """
     segments, entries, clusters = graph.lists.segments, graph.lists.entries, graph.lists.clusters
     row, matches = graph.rows[slot], graph.matches[slot]
@@ -117,9 +119,12 @@ def offer_pair(graph: Graph, linkage: int, slot: int, x: int, value: int) -> Non
 
 @kernel
 def offer_row(graph: Graph, linkage: int, slot: int) -> bool:
-    """Key a slot by the first entry of its row that lives, or by the row's bound; return False where the row must be read again first.
+    """Key a slot by the first entry of its row that lives, or by the row's bound.
 
-    Needs: slot live and no hub. Overwrites: the row's `at`, the queue. Each turn: entries before `at` are gone. Ties: none.
+    Returns False where the row must be read again first.
+
+    Needs: slot live and no hub. Overwrites: the row's `at`, the queue. Each turn: entries before `at` are gone. Ties:
+    none.
     """
     clusters, row, matches = graph.lists.clusters, graph.rows[slot], graph.matches[slot]
     at, count = row.at, row.count
@@ -134,6 +139,8 @@ def offer_row(graph: Graph, linkage: int, slot: int) -> bool:
         return False
     else:
         last = matches[count - 1]
-        bottom = np.int64(weight_of_size(linkage, last.n_records)) * weight_of_size(linkage, size_of(graph.lists.slots, slot))
+        bottom = np.int64(weight_of_size(linkage, last.n_records)) * weight_of_size(
+            linkage, size_of(graph.lists.slots, slot)
+        )
         set_key(graph.queue, slot, last.value, bottom, -1, -1)
     return True

@@ -36,7 +36,8 @@ class Part(NamedTuple):
 def find_first_pairs(left: Int32, first: Int64) -> None:
     """Write where the pairs of each left record begin.
 
-    Needs: left sorted; first int64[n + 1] all 0. Overwrites: first. Each turn: counts, then their sums, up to i are right. Ties: none.
+    Needs: left sorted; first int64[n + 1] all 0. Overwrites: first. Each turn: counts, then their sums, up to i are
+    right. Ties: none.
     """
     for i in range(len(left)):
         first[left[i] + 1] += 1
@@ -48,7 +49,8 @@ def find_first_pairs(left: Int32, first: Int64) -> None:
 def count_pairs_inside(part: Part, n_pairs: Int64) -> None:
     """Count the pairs inside each component of a part.
 
-    Needs: n_pairs int64[n] 0 for those components. Overwrites: n_pairs. Each turn: pairs whose left record is among the first i are counted.
+    Needs: n_pairs int64[n] 0 for those components. Overwrites: n_pairs. Each turn: pairs whose left record is among
+    the first i are counted.
     Ties: none.
     """
     for i in range(len(part.members)):
@@ -63,7 +65,8 @@ def count_pairs_inside(part: Part, n_pairs: Int64) -> None:
 def connect_inside(part: Part, threshold: int, parent: Int32) -> None:
     """Find the components of a part's pairs that score at least `threshold`, which is over that of its own components.
 
-    Needs: parent int32[n] with parent[i] == i. Overwrites: parent of the members: the smallest record of each one's component.
+    Needs: parent int32[n] with parent[i] == i. Overwrites: parent of the members: the smallest record of each one's
+    component.
     Each turn: as in connected_components. Ties: the smaller record stands for the set.
     """
     for i in range(len(part.members)):
@@ -85,7 +88,8 @@ def connect_inside(part: Part, threshold: int, parent: Int32) -> None:
 def count_entries(part: Part, n_entries: Int32) -> None:
     """Count, for each slot, the pairs of a score over 0 that tie it to another slot of its component.
 
-    Needs: n_entries int32[k] all 0. Overwrites: n_entries. Each turn: pairs whose left record is among the first i are counted. Ties: none.
+    Needs: n_entries int32[k] all 0. Overwrites: n_entries. Each turn: pairs whose left record is among the first i
+    are counted. Ties: none.
     """
     for i in range(len(part.members)):
         record = part.members[i]

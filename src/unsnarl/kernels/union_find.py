@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.arrays import Int32
+from unsnarl.kernels.jit import kernel
 
 
 @kernel

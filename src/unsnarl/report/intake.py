@@ -68,9 +68,9 @@ def find_repeated(rows: Interned, pairs: Pairs) -> list[tuple[int, int]]:
 
 
 def _match_pairs(ids: Ids, pairs: Iterable[Iterable[int]]) -> str:
-    """Give the SQL condition that a row is of one of these pairs, in either orientation."""
+    """Give the SQL condition that a row with a score is of one of these pairs, in either orientation."""
     texts = ", ".join("(" + ", ".join(quote_text(ids[index]) for index in pair) + ")" for pair in pairs)
-    return f"(left_id, right_id) IN ({texts}) OR (right_id, left_id) IN ({texts})"
+    return f"units IS NOT NULL AND ((left_id, right_id) IN ({texts}) OR (right_id, left_id) IN ({texts}))"
 
 
 def _show_rows(source: PairSource, condition: str) -> str:
