@@ -35,14 +35,14 @@ LINKAGE_CODES = {
     "weighted": linkages.WEIGHTED,
 }
 KEEP = {"error": KEEP_MAX, "max": KEEP_MAX, "mean": KEEP_MEAN, "min": KEEP_MIN}
-PART_PAIRS = 100_000
+PART_PAIRS = 50_000
 """Small components are solved together until they have this many pairs: what fits in a processor's cache."""
 
 LARGE_PAIRS = 200_000
 """A component with this many pairs is worth taking in two steps."""
 
 SHATTER_AT = (0.7, 0.85, 0.95)
-"""Thresholds tried, one after the other, until no piece has more than 1 / SHATTER_SHARE of the pairs."""
+"""Thresholds tried, one after the other, until no piece has more than 1 / SHATTER_SHARE of the pairs, or PART_PAIRS."""
 
 SHATTER_SHARE = 4
 
@@ -181,7 +181,7 @@ def shatter(part: Part, linkage: str) -> tuple[list[Part], float]:
         pieces = _cut_up(part.view._replace(component_of=parent))
         if not pieces:
             break
-        if pieces[0].n_pairs <= part.n_pairs // SHATTER_SHARE:
+        if pieces[0].n_pairs <= max(PART_PAIRS, part.n_pairs // SHATTER_SHARE):
             return pieces, threshold
     return [], 0.0
 

@@ -11,9 +11,10 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import weakref
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import duckdb
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from unsnarl.errors import ResourceError, UsageError
 
 EngineError = duckdb.Error
 """What DuckDB raises; every reader turns it into an InputError that names the file."""
+
+Answer = TypeVar("Answer")
 
 Columns = dict[str, NDArray[Any]]
 """A table in memory: column name to array, all of one length."""
@@ -148,16 +151,41 @@ class Session:
         """Pass a query through to DuckDB, and give its relation."""
         return self._connection.sql(query, params=parameters)
 
+    def _work(self, query: Callable[[], Answer]) -> Answer:
+        """Run a query in another thread, so that Ctrl-C stops it at once: DuckDB's own wait does not always look."""
+        outcome: list[Answer] = []
+        failure: list[BaseException] = []
+        # Not Thread.join: interrupted in Python 3.11, it takes the thread for ended.
+        done = threading.Event()
+
+        def attempt() -> None:
+            try:
+                outcome.append(query())
+            except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
+                failure.append(error)
+            done.set()
+
+        threading.Thread(target=attempt, name="unsnarl-query", daemon=True).start()
+        try:
+            # A wait without an end cannot be interrupted on every system.
+            while not done.wait(timeout=0.5):
+                pass
+        except BaseException:
+            self._connection.interrupt()
+            done.wait()
+            raise
+        with _engine_errors():
+            if failure:
+                raise failure[0]
+        return outcome[0]
+
     def run(self, query: str, parameters: Sequence[object] | None = None) -> None:
         """Run a statement whose answer is of no interest."""
-        with _engine_errors():
-            self._connection.execute(query, parameters)
+        self._work(lambda: self._connection.execute(query, parameters))
 
     def rows(self, query: str, parameters: Sequence[object] | None = None) -> list[tuple[Any, ...]]:
         """Run a query and give its rows."""
-        with _engine_errors():
-            found: list[tuple[Any, ...]] = self._connection.execute(query, parameters).fetchall()
-            return found
+        return self._work(lambda: self._connection.execute(query, parameters).fetchall())
 
     def value(self, query: str, parameters: Sequence[object] | None = None) -> Any:
         """Run a query of one row and one column, and give that."""
@@ -165,9 +193,7 @@ class Session:
 
     def arrays(self, query: str) -> Columns:
         """Run a query and give its columns as NumPy arrays, masked where they hold nulls."""
-        with _engine_errors():
-            found: Columns = self._connection.execute(query).fetchnumpy()
-            return found
+        return self._work(lambda: self._connection.execute(query).fetchnumpy())
 
     def describe(self, table: str) -> list[tuple[str, str]]:
         """Give the (name, DuckDB type) of each column of a table expression."""
