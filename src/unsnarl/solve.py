@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.errors import UsageError
-from unsnarl.kernels import best_match, graph, heights, hubs, linkages, split
+from unsnarl.kernels import adjacency, best_match, graph, heights, hubs, linkages, split
 from unsnarl.kernels.canonical_pairs import KEEP_MAX, KEEP_MEAN, KEEP_MIN, N_CONFLICTS, N_REPEATED, N_SELF
 from unsnarl.kernels.canonical_pairs import canonical_pairs as _canonical_pairs
 from unsnarl.kernels.connected_components import connected_components
@@ -242,6 +242,8 @@ class Agglomeration:
             larger = hubs.enlarge_pool(found.hubs, int(found.counters[graph.N_WANTED]))
             found.counters[graph.N_WANTED] = 0
             self._graph = found._replace(hubs=larger)
+        elif found.lists.arena[adjacency.ARENA_WANTED] > 0:
+            self._graph = found._replace(lists=adjacency.enlarge_arena(found.lists))
         return not self.finished
 
     @property

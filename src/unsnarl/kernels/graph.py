@@ -7,10 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from unsnarl.kernels.adjacency import (
+    ARENA_START,
+    ARENA_WANTED,
     BLOCK,
     CLUSTER,
     ENTRY,
     GONE,
+    N_CLASSES,
     SEGMENT,
     SLOT,
     Adjacency,
@@ -135,11 +138,15 @@ def _lay_out_lists(part: Part, linkage: int) -> Adjacency:
     segments["n_entries"] = segments["room"] = n_entries
     segments["follower"] = -1
     segments["tail"] = np.arange(n)
+    arena = np.full(N_CLASSES + 3, -1, dtype=np.int64)
+    arena[ARENA_START:ARENA_WANTED] = n_all
+    arena[ARENA_WANTED] = 0
     lists = Adjacency(
         slots=slots,
         clusters=clusters,
         segments=segments,
         entries=make_records(n_all, ENTRY),
+        arena=arena,
         halved=np.zeros(n_all if linkage == WEIGHTED else 0, dtype=np.int32),
         touched=np.empty(n + 1, dtype=np.uint32),
         ahead=np.empty(BLOCK, dtype=np.uint32),
