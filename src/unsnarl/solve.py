@@ -230,7 +230,7 @@ class Agglomeration:
         self._linkage = LINKAGE_CODES[linkage]
         self._floor = to_score_units(floor)
         self._graph = best_match.make_graph(part.view, self._linkage)
-        self._n_entries = len(self._graph.lists.entries)
+        self._n_entries = int(self._graph.lists.arena[adjacency.ARENA_START])
         self.finished = False
 
     def advance(self) -> bool:

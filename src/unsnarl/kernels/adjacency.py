@@ -26,7 +26,7 @@ SLOT = np.dtype(
 )
 CLUSTER = np.dtype(
     [
-        ("birth", np.int64),  # -degree for single records, 1, 2, ... for merged clusters, GONE for dead slots
+        ("birth", np.int64),  # below 0 for those there from the start, 1, 2, ... for merged ones, GONE for dead slots
         ("name", np.int32),  # smallest record
         ("halvings", np.int32),  # weighted linkage: merges so far
         ("ahead", np.int32),  # weighted linkage, dead slots: halvings at death less those of the parent then

@@ -131,7 +131,9 @@ def _lay_out_lists(part: Part, linkage: int) -> Adjacency:
     slots["parent"] = np.arange(n)
     slots["n_records"] = part.sizes
     clusters = make_records(n, CLUSTER)
-    clusters["birth"] = np.arange(-n, 0)
+    # Of two clusters that were there from the start the one with fewer pairs is older: popular ones cover their pairs,
+    # since they are soon read again anyway, and their many partners need not look after them.
+    clusters["birth"] = ((n_entries.astype(np.int64) - 2**30) << 32) + np.arange(n)
     clusters["name"] = part.names
     segments = make_records(n, SEGMENT)
     segments["first"][1:] = np.cumsum(n_entries[:-1], dtype=np.int64)
@@ -145,7 +147,8 @@ def _lay_out_lists(part: Part, linkage: int) -> Adjacency:
         slots=slots,
         clusters=clusters,
         segments=segments,
-        entries=make_records(n_all, ENTRY),
+        # Memory of zeros is taken when it is first written: an arena that is not needed costs nothing.
+        entries=make_records(2 * n_all, ENTRY),
         arena=arena,
         halved=np.zeros(n_all if linkage == WEIGHTED else 0, dtype=np.int32),
         touched=np.empty(n + 1, dtype=np.uint32),

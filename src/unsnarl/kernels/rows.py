@@ -84,7 +84,7 @@ def fill_row(graph: Graph, linkage: int, slot: int, k: int, older_only: bool) ->
 
 @kernel
 def fill_first_row(graph: Graph, linkage: int, slot: int) -> None:
-    """Fill the row of a single record from its entries as they stand; a smaller record counts as older.
+    """Fill the row of a single record from its entries as they stand.
 
     Needs: no merge made yet. Overwrites: the row. Each turn: the row holds the best of the older partners seen. Ties:
     as _insert.
@@ -95,7 +95,7 @@ def fill_first_row(graph: Graph, linkage: int, slot: int) -> None:
     first = np.uint64(segments[slot].first)
     for i in range(first, first + np.uint64(segments[slot].used)):
         x = np.int64(entries[i].partner)
-        if x > slot:
+        if clusters[x].birth > clusters[slot].birth:
             continue
         value = numerator(linkage, entries[i].value, 1, 1)
         if value < worst:
