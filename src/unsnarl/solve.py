@@ -242,8 +242,6 @@ class Agglomeration:
             larger = hubs.enlarge_pool(found.hubs, int(found.counters[graph.N_WANTED]))
             found.counters[graph.N_WANTED] = 0
             self._graph = found._replace(hubs=larger)
-        elif found.lists.arena[adjacency.ARENA_WANTED] > 0:
-            self._graph = found._replace(lists=adjacency.enlarge_arena(found.lists))
         return not self.finished
 
     @property

@@ -6,7 +6,7 @@ import numpy as np
 
 from unsnarl.kernels.adjacency import is_hub, join_chains, mark_hub, size_of, write_list
 from unsnarl.kernels.fractions import compare_quotients
-from unsnarl.kernels.graph import N_FOLDED, N_READ, Graph, read_counting, unite, write_counting
+from unsnarl.kernels.graph import N_FOLDED, N_READ, NEVER, Graph, read_counting, unite, write_counting
 from unsnarl.kernels.hubs import (
     EMPTY,
     best_partner,
@@ -49,9 +49,9 @@ def make_hub(graph: Graph, linkage: int, slot: int, degree: int) -> None:
     Each turn: partners 0 .. j stand in the table. Ties: none.
     """
     hubs, lists = graph.hubs, graph.lists
-    k = read_counting(graph, linkage, slot, 0)
+    k = read_counting(graph, linkage, slot, NEVER)
     open_hub(hubs, slot, degree)
-    mark_hub(lists.slots, slot, True)
+    mark_hub(lists.slots, slot, np.int64(1))
     for j in range(k):
         x = np.int64(lists.touched[j])
         set_partner(hubs, slot, x, lists.slots[x].total)
@@ -67,7 +67,7 @@ def unmake_hub(graph: Graph, linkage: int, hub: int) -> None:
     Each turn: the partners in the places before i are in the scratch. Ties: none.
     """
     block, table, lists = graph.hubs.hubs[hub], graph.hubs.table, graph.lists
-    k = 0
+    k = np.int64(0)
     for i in range(block.start, block.start + block.span):
         x = table[i].slot
         if x != EMPTY:
@@ -75,7 +75,7 @@ def unmake_hub(graph: Graph, linkage: int, hub: int) -> None:
             lists.slots[x].total = table[i].value
             k += 1
     close_hub(graph.hubs, hub)
-    mark_hub(lists.slots, hub, False)
+    mark_hub(lists.slots, hub, np.int64(0))
     write_list(hub, k, linkage, lists)
 
 
@@ -149,7 +149,7 @@ def absorb(graph: Graph, linkage: int, hub: int, small: int) -> None:
     Each turn: partners 0 .. j of the small cluster are partners of the hub. Ties: none.
     """
     hubs, lists, clusters = graph.hubs, graph.lists, graph.lists.clusters
-    k = read_counting(graph, linkage, small, 0)
+    k = read_counting(graph, linkage, small, NEVER)
     graph.counters[N_READ] += 16 * k
     n_before = lists.segments[small].n_entries + hubs.hubs[hub].degree
     old_name = clusters[hub].name

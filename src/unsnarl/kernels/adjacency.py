@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unsnarl.kernels.arrays import Int32, Int64, Records, Slots, make_records
+from unsnarl.kernels.arrays import Int32, Int64, Records, Slots
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import WEIGHTED, combine
 
@@ -53,7 +53,7 @@ LONG_LIST = 64
 """A list this long is worth a block of its own, if its segments are short."""
 
 N_CLASSES = 48
-ARENA_START, ARENA_END, ARENA_WANTED = N_CLASSES, N_CLASSES + 1, N_CLASSES + 2
+ARENA_START, ARENA_END = N_CLASSES, N_CLASSES + 1
 
 BLOCK = np.uint64(32)
 """Entries whose partners are looked up together."""
@@ -68,8 +68,8 @@ class Adjacency(NamedTuple):
     clusters  CLUSTER[n]  what else is known of each slot
     segments  SEGMENT[n]  the segment of each slot
     entries   ENTRY[2m+]  the pool of all entries: the segments of the records, then the arena
-    arena     int64[N_CLASSES + 3]  blocks at the end of the pool: first free one of 2**k entries (-1: none); where the
-              arena starts, where the part in use ends, the end that was last asked for in vain (0: none)
+    arena     int64[N_CLASSES + 2]  blocks at the end of the pool: first free one of 2**k entries (-1: none); where the
+              arena starts, where the part in use ends
     halved    int32[2m]   halvings of the partner when an entry was written (weighted linkage, else of length 0)
     touched   uint32[n+1] scratch: the partners found by the last reading (one place to spare)
     ahead     uint32[BLOCK] scratch: partners of the entries about to be read
@@ -114,7 +114,7 @@ def is_hub(slots: Records, slot: int) -> bool:
 
 
 @kernel
-def mark_hub(slots: Records, slot: int, hub: bool) -> None:
+def mark_hub(slots: Records, slot: int, hub: int) -> None:
     """Note that a live cluster has become a hub, or is none any longer. Overwrites: size. Ties: none."""
     slots[slot].n_records = -abs(slots[slot].n_records) if hub else abs(slots[slot].n_records)
 
@@ -197,7 +197,7 @@ def _read_halving(cluster: int, own_halvings: int, lists: Adjacency) -> int:
     Ties: none; what is halved to nothing is left out.
     """
     slots, segments, touched = lists.slots, lists.segments, lists.touched
-    k = 0
+    k = np.int64(0)
     segment = cluster
     while segment != -1:
         first = segments[segment].first
@@ -237,7 +237,7 @@ def _class_of(room: int) -> int:
 def _take_block(lists: Adjacency, room: int) -> int:
     """Return where a block of 2**k >= room entries begins in the arena, -1 where the arena has none.
 
-    Needs: nothing. Overwrites: arena; asks for a larger one where it lacks room. Ties: none.
+    Needs: nothing. Overwrites: arena. Ties: none.
     """
     arena = lists.arena
     k = _class_of(room)
@@ -247,7 +247,6 @@ def _take_block(lists: Adjacency, room: int) -> int:
         return np.int64(start)
     start = arena[ARENA_END]
     if start + (1 << k) > len(lists.entries):
-        arena[ARENA_WANTED] = start + (1 << k)
         return np.int64(-1)
     arena[ARENA_END] = start + (1 << k)
     return np.int64(start)
@@ -262,7 +261,7 @@ def _give_block(lists: Adjacency, segment: int) -> None:
     """
     start = lists.segments[segment].first
     if start >= lists.arena[ARENA_START]:
-        k = _class_of(lists.segments[segment].room)
+        k = _class_of(np.int64(lists.segments[segment].room))
         lists.entries[start].value = lists.arena[k]
         lists.arena[k] = start
 
@@ -321,18 +320,8 @@ def write_list(cluster: int, k: int, linkage: int, lists: Adjacency) -> int:
     segments[segment].follower = -1
     segments[cluster].tail = segment
     while follower != -1:
-        _give_block(lists, follower)
+        _give_block(lists, np.int64(follower))
         follower = segments[follower].follower
     saved = segments[cluster].n_entries - written
     segments[cluster].n_entries = written
     return np.int64(saved)
-
-
-def enlarge_arena(lists: Adjacency) -> Adjacency:
-    """Return the same lists with an arena that has the room last asked for, and as much again."""
-    room = int(lists.arena[ARENA_WANTED])
-    lists.arena[ARENA_WANTED] = 0
-    n_more = max(0, 2 * (room - int(lists.arena[ARENA_START])) + int(lists.arena[ARENA_START]) - len(lists.entries))
-    entries = make_records(len(lists.entries) + n_more, ENTRY)
-    entries[: len(lists.entries)] = lists.entries
-    return lists._replace(entries=entries)

@@ -19,6 +19,8 @@ from unsnarl.kernels.graph import (
     N_MERGES,
     N_READ,
     N_WANTED,
+    NEVER,
+    ONCE,
     Graph,
     lay_out_graph,
     read_counting,
@@ -29,7 +31,7 @@ from unsnarl.kernels.hubs import places_short, widen_hub
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import AVERAGE, SINGLE
 from unsnarl.kernels.queue import clear_key, find_first
-from unsnarl.kernels.rows import fill_first_row, fill_row, offer_row
+from unsnarl.kernels.rows import ALL, OLDER, fill_first_row, fill_row, offer_row
 from unsnarl.kernels.split import Part
 
 HUB_DEGREE = 64
@@ -55,8 +57,8 @@ def _fill_first_rows(graph: Graph, linkage: int, all_single: bool) -> None:
         if all_single:
             fill_first_row(graph, linkage, slot)
         else:
-            k = read_counting(graph, linkage, slot, 0)
-            fill_row(graph, linkage, slot, k, True)
+            k = read_counting(graph, linkage, slot, NEVER)
+            fill_row(graph, linkage, slot, k, OLDER)
             write_counting(graph, linkage, slot, k)
         offer_row(graph, linkage, slot)
 
@@ -84,8 +86,8 @@ def _merge_lists(graph: Graph, linkage: int, kept: int, gone: int) -> None:
             unmake_hub(graph, linkage, slot)
     unite(graph, kept, gone)
     join_chains(graph.lists.segments, kept, gone)
-    k = read_counting(graph, linkage, kept, 1)
-    fill_row(graph, linkage, kept, k, False)
+    k = read_counting(graph, linkage, kept, ONCE)
+    fill_row(graph, linkage, kept, k, ALL)
     # With single linkage a union can tie with its better part under a smaller name.
     tell_hubs(graph, linkage, k, kept, gone, was_hub or linkage == SINGLE)
     write_counting(graph, linkage, kept, k)
@@ -169,8 +171,8 @@ def _look_again(graph: Graph, linkage: int, slot: int) -> bool:
         offer_hub(graph, linkage, slot)
     else:
         graph.rows[slot].debt += graph.lists.segments[slot].n_entries
-        k = read_counting(graph, linkage, slot, 0)
-        fill_row(graph, linkage, slot, k, True)
+        k = read_counting(graph, linkage, slot, NEVER)
+        fill_row(graph, linkage, slot, k, OLDER)
         write_counting(graph, linkage, slot, k)
         clear_key(graph.queue, slot)
         offer_row(graph, linkage, slot)
@@ -195,7 +197,7 @@ def agglomerate(graph: Graph, linkage: int, floor: int, budget: int) -> int:
         if slot < 0:
             return FINISHED
         key = queue.keys[slot]
-        if floor > 0 and compare_quotients(key.top, key.bottom, floor, 1) < 0:
+        if floor > 0 and compare_quotients(key.top, key.bottom, floor, np.int64(1)) < 0:
             return FINISHED
         if counters[N_READ] >= stop:
             return GOING_ON

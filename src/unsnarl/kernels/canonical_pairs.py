@@ -98,7 +98,7 @@ def _squeeze(left: Int32, right: Int32, score: Int32, keep: int, tally: Int64, c
     Ties: none.
     """
     kept = 0
-    i = 0
+    i = np.int64(0)
     while i < len(left):
         stop = i + 1
         while stop < len(left) and left[stop] == left[i] and right[stop] == right[i]:

@@ -8,7 +8,6 @@ import numpy as np
 
 from unsnarl.kernels.adjacency import (
     ARENA_START,
-    ARENA_WANTED,
     BLOCK,
     CLUSTER,
     ENTRY,
@@ -29,6 +28,13 @@ from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import WEIGHTED
 from unsnarl.kernels.queue import Queue, clear_key, make_queue
 from unsnarl.kernels.split import Part, count_entries, write_entries
+
+NEVER = np.int64(0)
+ONCE = np.int64(1)
+"""How often a cluster's own values are to be halved on reading (weighted linkage)."""
+
+SHORT_SEGMENT = 32
+"""Lists over segments with fewer entries than this on average are worth straightening."""
 
 ROW_WIDTH = 4
 """Partners kept in a row: enough that rows are seldom read again."""
@@ -108,7 +114,7 @@ def unite(graph: Graph, kept: int, gone: int) -> None:
     Needs: both live. Overwrites: parent, clusters, queue. Ties: none.
     """
     clusters, slots = graph.lists.clusters, graph.lists.slots
-    hub = is_hub(slots, kept)
+    hub = np.int64(is_hub(slots, kept))
     slots[gone].parent = kept
     slots[kept].n_records = size_of(slots, kept) + size_of(slots, gone)
     mark_hub(slots, kept, hub)
@@ -140,15 +146,16 @@ def _lay_out_lists(part: Part, linkage: int) -> Adjacency:
     segments["n_entries"] = segments["room"] = n_entries
     segments["follower"] = -1
     segments["tail"] = np.arange(n)
-    arena = np.full(N_CLASSES + 3, -1, dtype=np.int64)
-    arena[ARENA_START:ARENA_WANTED] = n_all
-    arena[ARENA_WANTED] = 0
+    # Where segments are long there is nothing to straighten, and memory to save.
+    n_arena = n_all if n_all < SHORT_SEGMENT * n else 0
+    arena = np.full(N_CLASSES + 2, -1, dtype=np.int64)
+    arena[ARENA_START:] = n_all
     lists = Adjacency(
         slots=slots,
         clusters=clusters,
         segments=segments,
-        # Memory of zeros is taken when it is first written: an arena that is not needed costs nothing.
-        entries=make_records(2 * n_all, ENTRY),
+        # Memory of zeros is taken when it is first written: an arena that is not needed costs little.
+        entries=make_records(n_all + n_arena, ENTRY),
         arena=arena,
         halved=np.zeros(n_all if linkage == WEIGHTED else 0, dtype=np.int32),
         touched=np.empty(n + 1, dtype=np.uint32),

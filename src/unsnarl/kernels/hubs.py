@@ -321,7 +321,7 @@ def _pop(hubs: Hubs, linkage: int, hub: int) -> None:
     last = start + hubs.hubs[hub].length
     if last != start:
         _swap(hubs.heap, start, last)
-        _sink_entry(hubs, linkage, hub, 0)
+        _sink_entry(hubs, linkage, hub, np.int64(0))
 
 
 @kernel

@@ -29,6 +29,9 @@ KEY = np.dtype(
 )
 CHILDREN = 4
 
+BOUND = np.int32(-1)
+"""In the place of names."""
+
 
 class Queue(NamedTuple):
     """The heap and the keys.

@@ -10,7 +10,12 @@ from unsnarl.kernels.fractions import SLACK, compare_quotients
 from unsnarl.kernels.graph import ROW_WIDTH, Graph
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import numerator, weight_of_size
-from unsnarl.kernels.queue import clear_key, holds_bound, set_key
+from unsnarl.kernels.queue import BOUND, clear_key, holds_bound, set_key
+
+# Constants that are passed on have a type of their own: a plain literal makes the compiler build the callee once more.
+ALL = np.int64(0)
+OLDER = np.int64(1)
+"""Which partners go into a row."""
 
 
 @kernel
@@ -51,7 +56,7 @@ def _insert(row: Records, matches: Records, linkage: int, x: int, value: int, li
 
 
 @kernel
-def fill_row(graph: Graph, linkage: int, slot: int, k: int, older_only: bool) -> None:
+def fill_row(graph: Graph, linkage: int, slot: int, k: int, which: int) -> None:
     """Fill a row from the list just read, leaving out hubs (they cover their pairs) and, if asked, younger clusters.
 
     Needs: scratch as read_list left it. Overwrites: the row; total of partners that can never merge becomes 0.
@@ -65,7 +70,7 @@ def fill_row(graph: Graph, linkage: int, slot: int, k: int, older_only: bool) ->
     for j in range(k):
         x = touched[j]
         size = slots[x].n_records
-        if size < 0 or (older_only and clusters[x].birth > clusters[slot].birth):
+        if size < 0 or (which == OLDER and clusters[x].birth > clusters[slot].birth):
             continue
         value = numerator(linkage, slots[x].total, own_size, size)
         if value == 0:
@@ -75,7 +80,7 @@ def fill_row(graph: Graph, linkage: int, slot: int, k: int, older_only: bool) ->
         if value < worst * weight_of_size(linkage, size):
             row.hidden = 1
             continue
-        _insert(row, matches, linkage, x, value, graph.lists)
+        _insert(row, matches, linkage, np.int64(x), value, graph.lists)
         if row.count == ROW_WIDTH:
             worst = matches[ROW_WIDTH - 1].ratio * (1.0 - SLACK)
     for i in range(row.count):
@@ -97,7 +102,7 @@ def fill_first_row(graph: Graph, linkage: int, slot: int) -> None:
         x = np.int64(entries[i].partner)
         if clusters[x].birth > clusters[slot].birth:
             continue
-        value = numerator(linkage, entries[i].value, 1, 1)
+        value = numerator(linkage, entries[i].value, np.int32(1), np.int32(1))
         if value < worst:
             row.hidden = 1
             continue
@@ -142,5 +147,5 @@ def offer_row(graph: Graph, linkage: int, slot: int) -> bool:
         bottom = np.int64(weight_of_size(linkage, last.n_records)) * weight_of_size(
             linkage, size_of(graph.lists.slots, slot)
         )
-        set_key(graph.queue, slot, last.value, bottom, -1, -1)
+        set_key(graph.queue, slot, last.value, bottom, BOUND, BOUND)
     return True
