@@ -43,15 +43,21 @@ DOORS = {
 """Outside packages with one door each."""
 
 TWINS = {
+    "absorb": "agglomerate",
     "adjacency": "agglomerate",
     "arrays": "agglomerate",
     "best_match": "agglomerate",
     "fractions": "agglomerate",
     "graph": "agglomerate",
+    "heights": "agglomerate",
     "hubs": "agglomerate",
+    "interleave": "agglomerate",
     "linkages": "agglomerate",
     "queue": "agglomerate",
+    "rows": "agglomerate",
+    "canonical_pairs": "graphs",
     "connected_components": "graphs",
+    "split": "graphs",
     "union_find": "graphs",
 }
 """Kernel module -> the module of tests/reference that says, slowly, what it must give."""

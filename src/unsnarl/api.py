@@ -69,6 +69,7 @@ def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock) -> I
             rows = intern(session, source, record_source, settings)
         refuse_oversize(rows.n_records, len(rows.left), settings.memory_limit)
         arrays = (rows.left, rows.right, rows.score, rows.n_records)
+        clock.run("loading kernels", solve.load_kernels)
         canonical, tally = clock.run("sorting", lambda: solve.canonical_pairs(*arrays, settings.on_conflict))
         if tally.n_conflicts and settings.on_conflict == "error":
             first = [(rows.ids[left], rows.ids[right]) for left, right in tally.conflicts.tolist()]

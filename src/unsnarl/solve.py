@@ -10,6 +10,7 @@ one part of the clusters they left.
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from typing import Any
 
@@ -265,6 +266,28 @@ def interleave_merges(sequences: list[Merges]) -> Merges:
     return interleave(sequences)
 
 
+def load_kernels() -> None:
+    """Load all kernels, or compile them where this machine has not yet: on the smallest input there is.
+
+    Compiling makes millions of small objects that live to its end; Python's collector, looking them over again and
+    again, would take an eighth of the time, so it rests meanwhile.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        two = np.array([0, 1], dtype=np.int32)
+        pairs, _ = canonical_pairs(two, two + 1, two + 1, 3)
+        part = split_components(pairs, find_components(pairs, 0.0))[0]
+        shatter(part, "average")
+        agglomeration = Agglomeration(part, "average")
+        while agglomeration.advance():
+            pass
+        make_forest(part, interleave_merges([agglomeration.merges]), "average")
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def make_forest(part: Part, merges: Merges, linkage: str) -> Forest:
     """Make a forest of the merges of a part, given in the order made.
 
@@ -272,7 +295,7 @@ def make_forest(part: Part, merges: Merges, linkage: str) -> Forest:
     """
     component = part.view.component_of[merges["left"]]
     order = np.argsort(component, kind="stable")
-    merges, component = merges[order], component[order]
+    merges, component = merges[order].view(np.recarray), component[order]
     distance = np.empty(len(merges), dtype=np.float64)
     units = SCORE_UNITS << 32 if linkage == "weighted" else SCORE_UNITS
     heights.write_heights(merges, component, units, distance)

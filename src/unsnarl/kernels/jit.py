@@ -71,7 +71,9 @@ def kernel(function: Function) -> Function:
         if _cache_folder is not None:
             _compiler_config.CACHE_DIR = str(_cache_folder)
         cached = _cache_folder is not None
-        compiled: Function = _compile(nogil=True, fastmath=False, error_model="numpy", _nrt=False, cache=cached)(function)
+        compiled: Function = _compile(nogil=True, fastmath=False, error_model="numpy", _nrt=False, cache=cached)(
+            function
+        )
     finally:
         _compiler_config.CACHE_DIR = before
     return compiled
