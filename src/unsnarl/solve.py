@@ -170,8 +170,9 @@ def shatter(part: Part, linkage: str) -> tuple[list[Part], float]:
     """Split a large part at a higher threshold; return the pieces, none where that does not help, and the threshold.
 
     Two clusters in different pieces have no pair at the threshold between them, so no similarity that high: down to
-    it, each piece is
-    solved as if it were alone. Weighted linkage is left whole: its values depend on the merges behind them.
+    it, each piece is solved as if it were alone. Weighted linkage is left whole: its values depend on the merges
+    behind them.
+
     Cost: O(m) for each of at most len(SHATTER_AT) thresholds tried.
     """
     if linkage == "weighted":

@@ -30,6 +30,13 @@ def test_equals_twin(small_parts: None, shape: str, linkage: str) -> None:
             assert_equals_twin(graph, linkage, threads=1 + seed % 2)
 
 
+@pytest.mark.parametrize("linkage", LINKAGES)
+def test_pieces_stay_inside_components_that_a_higher_threshold_made(small_parts: None, linkage: str) -> None:
+    for seed in range(count(20)):
+        for scores in SCORES:
+            assert_equals_twin(seeded_graph(seed, "random", scores, 12), linkage, threshold=0.8)
+
+
 def test_pieces_are_really_taken(small_parts: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(solve, "SHATTER_AT", (0.7,))
     pairs = as_pairs(([(0, 1, 950_000_000), (1, 2, 500_000_000), (2, 3, 930_000_000), (3, 4, 500_000_000)], 5))

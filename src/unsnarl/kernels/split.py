@@ -63,18 +63,18 @@ def count_pairs_inside(part: Part, n_pairs: Int64) -> None:
 
 @kernel
 def connect_inside(part: Part, threshold: int, parent: Int32) -> None:
-    """Find the components of a part's pairs that score at least `threshold`, which is over that of its own components.
+    """Find the components of those pairs inside a part's components that score at least `threshold`.
 
     Needs: parent int32[n] with parent[i] == i. Overwrites: parent of the members: the smallest record of each one's
-    component.
-    Each turn: as in connected_components. Ties: the smaller record stands for the set.
+    component. Each turn: as in connected_components. Ties: the smaller record stands for the set.
     """
     for i in range(len(part.members)):
         record = part.members[i]
         for p in range(part.first[record], part.first[record + 1]):
-            if part.score[p] >= threshold:
+            other = part.right[p]
+            if part.score[p] >= threshold and part.component_of[other] == part.component_of[record]:
                 a = find(parent, record)
-                b = find(parent, part.right[p])
+                b = find(parent, other)
                 if a < b:
                     parent[b] = a
                 elif b < a:
