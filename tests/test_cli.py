@@ -465,6 +465,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, heavy_pairs: Path, phase: 
     assert list(scratch.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_writing(tmp_path: Path, folder: Path) -> None:
     """The run is there whole, or not at all."""
     pairs = HEADER + "".join(f"r{i:06},r{i + 1:06},0.9\n" for i in range(60_000))
