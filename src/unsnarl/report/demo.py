@@ -66,6 +66,13 @@ def describe_demo(summary: Summary, before: Evaluation, after: Evaluation, folde
     after   the clusters, compared with the truth
     """
     black_hole = count_of(summary.components.largest, "record")
+    next_steps = {
+        f"unsnarl cut {folder} --at 0.4": "stricter clusters, without linking anew",
+        f"unsnarl evaluate {folder} --truth FILE": "figures against a truth",
+        "unsnarl check PAIRS": "look your own pairs over",
+        "unsnarl cluster PAIRS --records FILE --out RUN": "cluster them",
+    }.items()
+    width = max(len(command) for command, _ in next_steps)
     lines = [
         *format_summary(summary),
         "",
@@ -75,10 +82,7 @@ def describe_demo(summary: Summary, before: Evaluation, after: Evaluation, folde
         "",
         f"The clusters are in {Path(folder) / 'clusters.parquet'}. What next:",
         "",
-        f"  unsnarl cut {folder} --at 0.4              stricter clusters, without linking anew",
-        f"  unsnarl evaluate {folder} --truth FILE     figures against a truth",
-        "  unsnarl check PAIRS                        look your own pairs over",
-        "  unsnarl cluster PAIRS --records FILE --out RUN",
+        *(f"  {command:{width}}  {meaning}" for command, meaning in next_steps),
     ]
     numbers = {**summary_as_dict(summary), "components_alone": before.as_dict(), "unsnarl": after.as_dict()}
     return Demo(lines, numbers)
