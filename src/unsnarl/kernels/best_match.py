@@ -66,7 +66,8 @@ def _fill_first_rows(graph: Graph, linkage: int, all_single: bool) -> None:
 def make_graph(part: Part, linkage: int) -> Graph:
     """Make the graph of a part's k clusters, ready to agglomerate.
 
-    Cost: O(k log k + m) time for m pairs over score 0; 24 bytes a pair and about 370 a cluster.
+    Cost: O(k log k + m) time for m pairs over score 0; 24 bytes a pair (up to 48 where lists are short) and about
+    400 a cluster.
     """
     graph = lay_out_graph(part, linkage)
     _fill_first_rows(graph, linkage, len(part.members) == len(part.names))
