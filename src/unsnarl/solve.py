@@ -3,22 +3,23 @@
     pairs --> find_components --> split_components --> Agglomeration(part) ... --> make_forest --> join_forests
 
 A part is one large component or many small ones; parts are independent, so who solves them, where and in what order
-cannot change the answer. A very large component is taken in two steps: `shatter` finds its components at a higher
-threshold, which are independent of each other down to that similarity; once they are solved so far, `contract` makes
-one part of the clusters they left.
+cannot change the answer. A large component is taken in stages (contraction.py).
 """
 
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unsnarl import contraction
 from unsnarl.errors import UsageError
-from unsnarl.kernels import adjacency, best_match, graph, heights, hubs, linkages, split
+from unsnarl.kernels import best_match, graph, heights, hub_blocks, linkages, quotient, split
 from unsnarl.kernels.canonical_pairs import KEEP_MAX, KEEP_MEAN, KEEP_MIN, N_CONFLICTS, N_REPEATED, N_SELF
 from unsnarl.kernels.canonical_pairs import canonical_pairs as _canonical_pairs
 from unsnarl.kernels.connected_components import connected_components
@@ -39,13 +40,11 @@ KEEP = {"error": KEEP_MAX, "max": KEEP_MAX, "mean": KEEP_MEAN, "min": KEEP_MIN}
 PART_PAIRS = 50_000
 """Small components are solved together until they have this many pairs: what fits in a processor's cache."""
 
-LARGE_PAIRS = 200_000
-"""A component with this many pairs is worth taking in two steps."""
+LARGE_PAIRS = 100_000
+"""A component with this many pairs is worth taking in stages."""
 
-SHATTER_AT = (0.7, 0.85, 0.95)
-"""Thresholds tried, one after the other, until no piece has more than 1 / SHATTER_SHARE of the pairs, or PART_PAIRS."""
-
-SHATTER_SHARE = 4
+N_RANGES = 4
+"""Ranges of nodes that are contracted side by side."""
 
 SLICE_ENTRIES = 2_000_000
 """Entries read between two looks at the clock: some tens of milliseconds."""
@@ -97,7 +96,7 @@ def find_components(pairs: Pairs, threshold: float) -> Components:
 
 @dataclass(frozen=True)
 class Part:
-    """Hold some whole components, and the clusters their records are in when work on them begins.
+    """Hold some whole components.
 
     view      what the kernels see of them
     n_pairs   scored pairs inside, those of score 0 too
@@ -113,41 +112,33 @@ class Part:
 
     @property
     def is_large(self) -> bool:
-        """Whether the part is one component that is worth taking in two steps."""
+        """Whether the part is one component that is worth taking in stages."""
         return self.n_pairs >= LARGE_PAIRS
 
 
 def split_components(pairs: Pairs, components: Components) -> list[Part]:
     """Split the records of all components of two or more into parts, those with most pairs first.
 
-    Cost: O(m + n log n); 20 bytes a record.
+    Cost: O(m + n); 24 bytes a record.
     """
+    component_of = components.component_of
     first = np.zeros(pairs.n_records + 1, dtype=np.int64)
     split.find_first_pairs(pairs.left, first)
     records = np.arange(pairs.n_records, dtype=np.int32)
-    none = np.empty(0, dtype=np.int32)
-    whole = split.Part(records, none, none, none, components.component_of, first, pairs.right, pairs.score)
-    return _cut_up(whole)
-
-
-def _cut_up(whole: split.Part) -> list[Part]:
-    """Make parts of the components, as whole.component_of has them, of its members."""
-    component_of = whole.component_of
-    n_pairs = np.zeros(len(component_of), dtype=np.int64)
+    node_of = np.zeros(pairs.n_records, dtype=np.int32)
+    whole = split.Part(records, node_of, component_of, first, pairs.right, pairs.score)
+    n_pairs = np.zeros(pairs.n_records, dtype=np.int64)
     split.count_pairs_inside(whole, n_pairs)
-    of_member = component_of[whole.members]
-    size = np.bincount(of_member, minlength=len(component_of))
-    members = whole.members[np.argsort(of_member, kind="stable")]
-    members = members[size[component_of[members]] > 1]
+    size = np.bincount(component_of, minlength=pairs.n_records)
     names = np.flatnonzero(size > 1)
-    slot_of = np.zeros(len(component_of), dtype=np.int32)
-    ones = np.ones(len(members), dtype=np.int32)
+    rank = np.full(pairs.n_records, len(names), dtype=np.int32)
+    rank[names] = np.arange(len(names), dtype=np.int32)
+    members = contraction.group(rank[component_of], len(names) + 1).members
     parts = []
     for start, stop, n_inside in _group(n_pairs[names], np.cumsum(size[names])):
         some = members[start:stop]
-        slot_of[some] = np.arange(stop - start, dtype=np.int32)
-        view = whole._replace(members=some, names=some, sizes=ones[start:stop], slot_of=slot_of)
-        parts.append(Part(view, n_inside))
+        node_of[some] = np.arange(stop - start, dtype=np.int32)
+        parts.append(Part(whole._replace(members=some), n_inside))
     return sorted(parts, key=lambda part: -part.n_pairs)
 
 
@@ -166,105 +157,166 @@ def _group(n_pairs: Counts, stops: Counts) -> list[tuple[int, int, int]]:
     return groups
 
 
-def shatter(part: Part, linkage: str) -> tuple[list[Part], float]:
-    """Split a large part at a higher threshold; return the pieces, none where that does not help, and the threshold.
-
-    Two clusters in different pieces have no pair at the threshold between them, so no similarity that high: down to
-    it, each piece is solved as if it were alone. Weighted linkage is left whole: its values depend on the merges
-    behind them.
-
-    Cost: O(m) for each of at most len(SHATTER_AT) thresholds tried.
-    """
-    if linkage == "weighted":
-        return [], 0.0
-    for threshold in SHATTER_AT:
-        parent = np.arange(len(part.view.component_of), dtype=np.int32)
-        split.connect_inside(part.view, to_score_units(threshold), parent)
-        pieces = _cut_up(part.view._replace(component_of=parent))
-        if not pieces:
-            break
-        if pieces[0].n_pairs <= max(PART_PAIRS, part.n_pairs // SHATTER_SHARE):
-            return pieces, threshold
-    return [], 0.0
-
-
-def contract(part: Part, merges: Merges) -> Part:
-    """Return the part with its records in the clusters that some merges have made.
-
-    Cost: O(n + k log k) for k records.
-    """
-    view = part.view
-    cluster_of = np.arange(len(view.component_of), dtype=np.int32)
-    cluster_of[merges["right"]] = merges["left"]
-    of_member = find_roots(cluster_of, view.members)
-    names, slots, sizes = np.unique(of_member, return_inverse=True, return_counts=True)
-    slot_of = np.zeros(len(cluster_of), dtype=np.int32)
-    slot_of[view.members] = slots
-    return Part(view._replace(names=names, sizes=sizes.astype(np.int32), slot_of=slot_of), part.n_pairs)
-
-
-def find_roots(parent: Index, records: Index) -> Index:
-    """Follow parent from each record to its end; the way is halved at each step. Overwrites parent."""
-    while True:
-        above = parent[parent[records]]
-        if np.array_equal(above, parent[records]):
-            return above
-        parent[records] = above
-
-
 class Agglomeration:
-    """Agglomerate one part, a slice at a time, down to a similarity of `floor` (a probability).
+    """Agglomerate one graph, a slice at a time, up to a pivot.
 
-    >>> pairs = Pairs(*(np.array(x, dtype=np.int32) for x in ([0, 1], [1, 2], [900_000_000, 600_000_000])), n_records=3)
-    >>> components = find_components(pairs, 0.5)
-    >>> part = split_components(pairs, components)[0]
-    >>> work = Agglomeration(part, "average")
-    >>> while work.advance():
-    ...     pass
-    >>> make_forest(part, work.merges, "average").distance.tolist()
-    [0.1, 0.7]
+    start    makes the graph; called at the first advance, in the thread that does the work
+    linkage  a code of kernels/linkages.py
+    pivot    the last key at which clusters may merge
     """
 
-    def __init__(self, part: Part, linkage: str, floor: float = 0.0) -> None:
-        if linkage not in LINKAGE_CODES:
-            raise UsageError(f"There is no linkage {linkage!r}; it must be one of {', '.join(LINKAGE_CODES)}.")
-        self.part = part
-        self._linkage = LINKAGE_CODES[linkage]
-        self._floor = to_score_units(floor)
-        self._graph = best_match.make_graph(part.view, self._linkage)
-        self._n_entries = int(self._graph.lists.arena[adjacency.ARENA_START])
-        self.finished = False
+    def __init__(self, start: Callable[[], quotient.Quotient], linkage: int, pivot: Merges) -> None:
+        self._start = start
+        self._linkage = linkage
+        self._pivot = pivot
+        self._graph: graph.Graph | None = None
 
     def advance(self) -> bool:
         """Merge for some tens of milliseconds; return whether there is more to do."""
         found = self._graph
-        if best_match.agglomerate(found, self._linkage, self._floor, SLICE_ENTRIES) == best_match.FINISHED:
-            self.finished = True
-        elif found.counters[graph.N_WANTED] > 0:
-            larger = hubs.enlarge_pool(found.hubs, int(found.counters[graph.N_WANTED]))
+        if found is None:
+            found = self._graph = best_match.make_graph(self._start(), self._linkage, self._pivot)
+            del self._start
+        if best_match.agglomerate(found, self._linkage, SLICE_ENTRIES) == best_match.FINISHED:
+            return False
+        if found.counters[graph.N_WANTED] > 0:
+            larger = hub_blocks.enlarge_pool(found.hubs, int(found.counters[graph.N_WANTED]))
             found.counters[graph.N_WANTED] = 0
             self._graph = found._replace(hubs=larger)
-        return not self.finished
+        return True
 
     @property
     def n_pairs_done(self) -> int:
-        """Pairs folded so far into clusters or into other pairs; those that are left at the floor are not."""
-        if self.finished and self._floor == 0:
-            return self._n_entries // 2
-        return int(self._graph.counters[graph.N_FOLDED]) // 2
+        """Pairs folded so far into clusters or into other pairs."""
+        return 0 if self._graph is None else int(self._graph.counters[graph.N_FOLDED]) // 2
+
+    def take_merges(self) -> Merges:
+        """Return the merges, in the order made (MERGE[k]; clusters are named by records); all else is let go."""
+        assert self._graph is not None
+        merges = self._graph.merges[: self._graph.counters[graph.N_MERGES]].copy()
+        self._graph = None
+        return merges
+
+
+class SmallPieces:
+    """Agglomerate small pieces: a task that is done in one go, as `work` returns the merges in the order made."""
+
+    n_pairs_done = 0
+
+    def __init__(self, work: Callable[[], Merges]) -> None:
+        self._work = work
+        self._merges: Merges = None
+
+    def advance(self) -> bool:
+        """Do it all."""
+        self._merges = self._work()
+        return False
+
+    def take_merges(self) -> Merges:
+        """Return the merges."""
+        return self._merges
+
+
+class Writing:
+    """Write a part of a contracted graph: a task that is done in one go."""
+
+    n_pairs_done = 0
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+
+    def advance(self) -> bool:
+        """Do it all."""
+        self._work()
+        return False
+
+
+Task = Agglomeration | SmallPieces | Writing
+"""Something to be advanced until it returns False; it says how many pairs it has done."""
+
+
+class Solution:
+    """Solve one part, as a sequence of lists of tasks; the tasks of one list may be done side by side.
+
+    >>> pairs = Pairs(*(np.array(x, dtype=np.int32) for x in ([0, 1], [1, 2], [900_000_000, 600_000_000])), n_records=3)
+    >>> components = find_components(pairs, 0.5)
+    >>> part = split_components(pairs, components)[0]
+    >>> solution = Solution(part, "average")
+    >>> while tasks := solution.next_tasks():
+    ...     for task in tasks:
+    ...         while task.advance():
+    ...             pass
+    >>> make_forest(part, solution.merges, "average").distance.tolist()
+    [0.1, 0.7]
+    """
+
+    def __init__(self, part: Part, linkage: str) -> None:
+        if linkage not in LINKAGE_CODES:
+            raise UsageError(f"There is no linkage {linkage!r}; it must be one of {', '.join(LINKAGE_CODES)}.")
+        self.part = part
+        self.merges: Merges = None
+        self._linkage = LINKAGE_CODES[linkage]
+        self._plan = self._stages() if part.is_large else self._components()
+        self._tasks: Sequence[Task] = ()
+        self._n_pairs_settled = 0
+
+    def next_tasks(self) -> Sequence[Task]:
+        """Return the next tasks, none when `merges` is set. Needs: the tasks returned before are done."""
+        self._tasks = next(self._plan, ())
+        return self._tasks
 
     @property
-    def merges(self) -> Merges:
-        """The merges so far, in the order made (MERGE[k]; clusters are named by records)."""
-        return self._graph.merges[: self._graph.counters[graph.N_MERGES]]
+    def n_pairs_done(self) -> int:
+        """Pairs done so far."""
+        done = self._n_pairs_settled + sum(task.n_pairs_done for task in self._tasks)
+        return self.part.n_pairs if self.merges is not None else min(done, self.part.n_pairs)
+
+    def _solve(self, pieces: contraction.Pieces) -> list[SmallPieces | Agglomeration]:
+        """Make the tasks that solve all pieces."""
+        few = [SmallPieces(partial(pieces.agglomerate_small, self._linkage, i)) for i in range(len(pieces.ranges))]
+        many = [Agglomeration(partial(pieces.cut, i), self._linkage, pieces.pivot) for i in range(len(pieces.parts))]
+        return [*few, *many]
+
+    def _components(self) -> Iterator[Sequence[Task]]:
+        """Solve the components of a part as they are."""
+        found, _ = contraction.whole_graph(self.part.view, self._linkage)
+        component_of = self.part.view.node_of[self.part.view.component_of[found.names]]
+        pieces = contraction.lay_out_pieces(found, self._linkage, contraction.end_of_all(), component_of)
+        tasks = self._solve(pieces)
+        yield tasks
+        self.merges = _concatenate([task.take_merges() for task in tasks])
+
+    def _stages(self) -> Iterator[Sequence[Task]]:
+        """Break the part up, agglomerate the pieces, contract, and again; at last agglomerate what does not break."""
+        stages: list[Merges] = []
+        found, room = contraction.whole_graph(self.part.view, self._linkage)
+        shares: tuple[float, ...] = contraction.SHARES
+        while (pieces := contraction.break_up(found, self._linkage, shares)) is not None:
+            tasks = self._solve(pieces)
+            yield tasks
+            stages.append(_in_order([task.take_merges() for task in tasks]))
+            smaller = contraction.Contraction(found, self._linkage, stages[-1], N_RANGES, room)
+            yield [Writing(partial(smaller.write, i)) for i in range(N_RANGES)]
+            is_slow = len(smaller.contracted.names) > contraction.SLOW * len(found.names)
+            found, room, shares = smaller.contracted, found.entries, pieces.shares
+            del pieces, tasks, smaller
+            self._n_pairs_settled = self.part.n_pairs - int(found.used.sum(dtype=np.int64)) // 2
+            if is_slow:
+                break
+        last = Agglomeration(lambda: found, self._linkage, contraction.end_of_all())
+        yield [last]
+        self.merges = _concatenate([*stages, last.take_merges()])
 
 
-def interleave_merges(sequences: list[Merges]) -> Merges:
-    """Put the merges of pieces, each in the order made, into the order in which one run over all would have made them.
+def _concatenate(sequences: list[Merges]) -> Merges:
+    """Join sequences of merges into one array."""
+    return np.concatenate(sequences).view(np.recarray)
 
-    Cost: O(k log s) for k merges in s pieces.
-    """
-    return interleave(sequences)
+
+def _in_order(sequences: list[Merges]) -> Merges:
+    """Put the merges of independent pieces into the order in which one run over all would have made them."""
+    start = np.cumsum([0, *(len(sequence) for sequence in sequences)])
+    return interleave(_concatenate(sequences), start)
 
 
 def load_kernels() -> None:
@@ -279,11 +331,13 @@ def load_kernels() -> None:
         two = np.array([0, 1], dtype=np.int32)
         pairs, _ = canonical_pairs(two, two + 1, two + 1, 3)
         part = split_components(pairs, find_components(pairs, 0.0))[0]
-        shatter(part, "average")
-        agglomeration = Agglomeration(part, "average")
-        while agglomeration.advance():
-            pass
-        make_forest(part, interleave_merges([agglomeration.merges]), "average")
+        solution = Solution(replace(part, n_pairs=LARGE_PAIRS), "average")
+        while tasks := solution.next_tasks():
+            for task in tasks:
+                while task.advance():
+                    pass
+        make_forest(part, solution.merges, "average")
+        contraction.load_kernels(part.view)
     finally:
         if was_on:
             gc.enable()
@@ -294,13 +348,13 @@ def make_forest(part: Part, merges: Merges, linkage: str) -> Forest:
 
     Cost: O(k log k).
     """
-    component = part.view.component_of[merges["left"]]
+    component = part.view.component_of[merges["low"]]
     order = np.argsort(component, kind="stable")
     merges, component = merges[order].view(np.recarray), component[order]
     distance = np.empty(len(merges), dtype=np.float64)
     units = SCORE_UNITS << 32 if linkage == "weighted" else SCORE_UNITS
     heights.write_heights(merges, component, units, distance)
-    left, right, size = (np.ascontiguousarray(merges[name]) for name in ("left", "right", "n_records"))
+    left, right, size = (np.ascontiguousarray(merges[name]) for name in ("low", "high", "n_records"))
     return Forest(component, left, right, distance, size, len(part.view.component_of))
 
 

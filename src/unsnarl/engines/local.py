@@ -8,16 +8,11 @@ import queue
 import threading
 from typing import Any
 
-import numpy as np
-
 from unsnarl import solve
 from unsnarl.errors import ResourceError
 from unsnarl.model import Components, Forest, Pairs, Progress
 
 POLL_SECONDS = 0.1
-
-Task = tuple[solve.Part, float]
-"""A part and the similarity down to which it is to be solved."""
 
 
 def count_processors() -> int:
@@ -26,39 +21,12 @@ def count_processors() -> int:
 
 
 class _Job:
-    """Solve one part: as it is, or, where it is large, first its pieces and then what they leave.
-
-    tasks(), then take() with the merges of each task, which gives the tasks that have become possible, until forest
-    is set.
-    """
+    """One part on its way: its solution, and how many tasks of the list under way are not done yet."""
 
     def __init__(self, part: solve.Part, linkage: str) -> None:
         self.part = part
-        self.forest: Forest | None = None
-        self._linkage = linkage
-        self._n_pieces = 0
-        self._merges: list[solve.Merges] = []
-
-    def tasks(self) -> list[Task]:
-        """Return what can be solved at once, and how far down (a similarity)."""
-        if self.part.is_large:
-            pieces, floor = solve.shatter(self.part, self._linkage)
-            self._n_pieces = len(pieces)
-            if pieces:
-                return [(piece, floor) for piece in pieces]
-        return [(self.part, 0.0)]
-
-    def take(self, merges: solve.Merges) -> list[Task]:
-        """Keep the merges of a task; return the tasks it makes possible."""
-        self._merges.append(merges.copy())
-        if len(self._merges) < self._n_pieces:
-            return []
-        if len(self._merges) == self._n_pieces:
-            self._merges = [solve.interleave_merges(self._merges)]
-            self._n_pieces = 0
-            return [(solve.contract(self.part, self._merges[0]), 0.0)]
-        self.forest = solve.make_forest(self.part, np.concatenate(self._merges), self._linkage)
-        return []
+        self.solution = solve.Solution(part, linkage)
+        self.n_open = 0
 
 
 class _Crew:
@@ -74,13 +42,12 @@ class _Crew:
         self._ticket = itertools.count()
         self._lock = threading.Lock()
         self._stopped = False
-        self._under_way: dict[int, solve.Agglomeration] = {}
-        self._n_pairs_done = 0
-        for part in parts:
-            self._add(_Job(part, linkage), None)
+        self._jobs = [_Job(part, linkage) for part in parts]
+        for job in self._jobs:
+            self._add(job, None)
 
-    def _add(self, job: _Job, task: Task | None) -> None:
-        """List a task of a job, or the job itself to be planned."""
+    def _add(self, job: _Job, task: solve.Task | None) -> None:
+        """List a task of a job, or the job itself, whose next tasks are to be found."""
         self._todo.put((-job.part.n_pairs, next(self._ticket), job, task))
 
     def work(self) -> None:
@@ -90,32 +57,37 @@ class _Crew:
             if job is None:
                 return
             try:
-                tasks = job.tasks() if task is None else self._solve(job, *task)
+                if task is None:
+                    self._plan(job)
+                else:
+                    self._advance(job, task)
             except BaseException as error:  # noqa: BLE001  (whatever it is, the caller must hear of it)
                 self.news.put(_explain(error, job.part))
                 return
-            for new in tasks:
-                self._add(job, new)
-            if job.forest is not None:
-                self.news.put(job.forest)
 
-    def _solve(self, job: _Job, part: solve.Part, floor: float) -> list[Task]:
-        """Agglomerate one part of a job; return the tasks that makes possible."""
-        agglomeration = solve.Agglomeration(part, self._linkage, floor)
-        me = threading.get_ident()
-        self._under_way[me] = agglomeration
-        while agglomeration.advance():
+    def _plan(self, job: _Job) -> None:
+        """Find the next tasks of a job; where there are none its forest is made."""
+        tasks = job.solution.next_tasks()
+        job.n_open = len(tasks)
+        for task in tasks:
+            self._add(job, task)
+        if not tasks:
+            self.news.put(solve.make_forest(job.part, job.solution.merges, self._linkage))
+
+    def _advance(self, job: _Job, task: solve.Task) -> None:
+        """Do one task; whoever does the last one of a list finds the next list."""
+        while task.advance():
             if self._stopped:
-                return []
+                return
         with self._lock:
-            del self._under_way[me]
-            self._n_pairs_done += agglomeration.n_pairs_done
-            return job.take(agglomeration.merges)
+            job.n_open -= 1
+            is_last = job.n_open == 0
+        if is_last:
+            self._plan(job)
 
     def count_pairs_done(self) -> int:
         """Return the pairs done, those of parts under way too."""
-        with self._lock:
-            return self._n_pairs_done + sum(work.n_pairs_done for work in list(self._under_way.values()))
+        return sum(job.solution.n_pairs_done for job in self._jobs)
 
     def stop(self, n_threads: int) -> None:
         """Tell the threads to end, at the latest after the slice they are in."""

@@ -7,19 +7,8 @@ import numpy as np
 from unsnarl.kernels.adjacency import is_hub, join_chains, mark_hub, size_of, write_list
 from unsnarl.kernels.fractions import compare_quotients
 from unsnarl.kernels.graph import N_FOLDED, N_READ, NEVER, Graph, read_counting, unite, write_counting
-from unsnarl.kernels.hubs import (
-    EMPTY,
-    best_partner,
-    close_hub,
-    drop_partner,
-    fill_heap,
-    locate,
-    n_live_hubs,
-    open_hub,
-    push_partner,
-    set_partner,
-    value_with,
-)
+from unsnarl.kernels.hub_blocks import EMPTY, locate, n_live_hubs, value_with
+from unsnarl.kernels.hubs import best_partner, close_hub, fill_heap, open_hub, push_partner, set_partner
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import SINGLE, combine, weight_of_size
 from unsnarl.kernels.queue import clear_key
@@ -54,7 +43,7 @@ def make_hub(graph: Graph, linkage: int, slot: int, degree: int) -> None:
     mark_hub(lists.slots, slot, np.int64(1))
     for j in range(k):
         x = np.int64(lists.touched[j])
-        set_partner(hubs, slot, x, lists.slots[x].total)
+        set_partner(hubs, linkage, slot, x, lists.slots[x].total, lists)
     write_counting(graph, linkage, slot, k)
     fill_heap(hubs, linkage, slot, lists)
 
@@ -70,7 +59,7 @@ def unmake_hub(graph: Graph, linkage: int, hub: int) -> None:
     k = np.int64(0)
     for i in range(block.start, block.start + block.span):
         x = table[i].slot
-        if x != EMPTY:
+        if x != EMPTY and lists.slots[x].parent == x:
             lists.touched[k] = x
             lists.slots[x].total = table[i].value
             k += 1
@@ -80,8 +69,8 @@ def unmake_hub(graph: Graph, linkage: int, hub: int) -> None:
 
 
 @kernel
-def tell_hubs(graph: Graph, linkage: int, k: int, kept: int, gone: int, may_rise: bool) -> None:
-    """Make `kept` take the place of `kept` and `gone` in the table of every partner that is a hub.
+def tell_hubs(graph: Graph, linkage: int, k: int, kept: int, may_rise: bool) -> None:
+    """Write the value of a cluster just merged into the table of every partner that is a hub.
 
     Needs: scratch holds the values of the merged cluster. Overwrites: hubs' tables; where keys may have risen unseen,
     heaps and queue.
@@ -95,9 +84,7 @@ def tell_hubs(graph: Graph, linkage: int, k: int, kept: int, gone: int, may_rise
         if not is_hub(lists.slots, x):
             continue
         graph.counters[N_READ] += 8
-        if drop_partner(hubs, x, gone) != 0:
-            graph.counters[N_FOLDED] += 1
-        place = set_partner(hubs, x, kept, lists.slots[x].total)
+        place = set_partner(hubs, linkage, x, kept, lists.slots[x].total, lists)
         if may_rise:
             push_partner(hubs, linkage, x, place, lists)
             offer_hub(graph, linkage, x)
@@ -118,27 +105,27 @@ def _tell_name(graph: Graph, linkage: int, hub: int) -> None:
 
 
 @kernel
-def _add_to_hub(graph: Graph, linkage: int, hub: int, small: int, x: int) -> None:
-    """Add what partner x of `small` brings to a hub that takes `small` in.
+def _add_to_hub(graph: Graph, linkage: int, hub: int, x: int) -> None:
+    """Add what partner x of a small cluster brings to a hub that takes that one in.
 
     Needs: scratch total[x] is that value; x is not the hub. Overwrites: the hub, the hub x may be, total[x]. Ties:
     none.
     """
-    hubs, slots = graph.hubs, graph.lists.slots
+    hubs, lists, slots = graph.hubs, graph.lists, graph.lists.slots
     value = slots[x].total
     slots[x].total = 0
     before = value_with(hubs, hub, x)
     if before != 0:
         value = combine(linkage, before, value)
-    at = set_partner(hubs, hub, x, value)
+        graph.counters[N_FOLDED] += 2
+    at = set_partner(hubs, linkage, hub, x, value, lists)
     place = hubs.table[at]
     weight = weight_of_size(linkage, size_of(slots, x))
     # An equal quotient too: the partner may have come under a smaller name since.
     if compare_quotients(value, weight, place.pushed_value, weight_of_size(linkage, place.pushed_n_records)) >= 0:
-        push_partner(hubs, linkage, hub, at, graph.lists)
+        push_partner(hubs, linkage, hub, at, lists)
     if is_hub(slots, x):
-        drop_partner(hubs, x, small)
-        set_partner(hubs, x, hub, value)
+        set_partner(hubs, linkage, x, hub, value, lists)
 
 
 @kernel
@@ -148,20 +135,18 @@ def absorb(graph: Graph, linkage: int, hub: int, small: int) -> None:
     Needs: hub is a hub with room for the partners of both; small is none. Overwrites: all but merges.
     Each turn: partners 0 .. j of the small cluster are partners of the hub. Ties: none.
     """
-    hubs, lists, clusters = graph.hubs, graph.lists, graph.lists.clusters
+    lists, clusters = graph.lists, graph.lists.clusters
     k = read_counting(graph, linkage, small, NEVER)
     graph.counters[N_READ] += 16 * k
-    n_before = lists.segments[small].n_entries + hubs.hubs[hub].degree
     old_name = clusters[hub].name
     unite(graph, hub, small)
-    drop_partner(hubs, hub, small)
+    graph.counters[N_FOLDED] += 2
     for j in range(k):
         x = np.int64(lists.touched[j])
         if x == hub:
             lists.slots[x].total = 0
         else:
-            _add_to_hub(graph, linkage, hub, small, x)
-    graph.counters[N_FOLDED] += n_before - hubs.hubs[hub].degree
+            _add_to_hub(graph, linkage, hub, x)
     # The chain is only kept for its room, should the hub become a list again.
     join_chains(lists.segments, hub, small)
     if linkage == SINGLE and clusters[hub].name != old_name:

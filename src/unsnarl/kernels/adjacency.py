@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unsnarl.kernels.arrays import Int32, Int64, Records, Slots
+from unsnarl.kernels.arrays import Int32, Records, Slots
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import WEIGHTED, combine
 
@@ -43,18 +43,6 @@ SEGMENT = np.dtype(
         ("tail", np.int32),  # of a cluster: last segment of its chain
     ]
 )
-ENTRY = np.dtype(
-    [
-        ("value", np.int64),  # linkage value with the partner
-        ("partner", np.uint32),  # slot of the partner when the entry was written
-    ]
-)
-LONG_LIST = 64
-"""A list this long is worth a block of its own, if its segments are short."""
-
-N_CLASSES = 48
-ARENA_START, ARENA_END = N_CLASSES, N_CLASSES + 1
-
 BLOCK = np.uint64(32)
 """Entries whose partners are looked up together."""
 
@@ -67,9 +55,7 @@ class Adjacency(NamedTuple):
     slots     SLOT[n]     what reading a list touches
     clusters  CLUSTER[n]  what else is known of each slot
     segments  SEGMENT[n]  the segment of each slot
-    entries   ENTRY[2m+]  the pool of all entries: the segments of the records, then the arena
-    arena     int64[N_CLASSES + 2]  blocks at the end of the pool: first free one of 2**k entries (-1: none); where the
-              arena starts, where the part in use ends
+    entries   ENTRY[2m]   the pool of all entries
     halved    int32[2m]   halvings of the partner when an entry was written (weighted linkage, else of length 0)
     touched   uint32[n+1] scratch: the partners found by the last reading (one place to spare)
     ahead     uint32[BLOCK] scratch: partners of the entries about to be read
@@ -81,7 +67,6 @@ class Adjacency(NamedTuple):
     clusters: Records
     segments: Records
     entries: Records
-    arena: Int64
     halved: Int32
     touched: Slots
     ahead: Slots
@@ -225,75 +210,14 @@ def read_list(cluster: int, linkage: int, own_halvings: int, lists: Adjacency) -
 
 
 @kernel
-def _class_of(room: int) -> int:
-    """Return the smallest k with 2**k >= room."""
-    k = 0
-    while (1 << k) < room:
-        k += 1
-    return k
-
-
-@kernel
-def _take_block(lists: Adjacency, room: int) -> int:
-    """Return where a block of 2**k >= room entries begins in the arena, -1 where the arena has none.
-
-    Needs: nothing. Overwrites: arena. Ties: none.
-    """
-    arena = lists.arena
-    k = _class_of(room)
-    start = arena[k]
-    if start >= 0:
-        arena[k] = lists.entries[start].value
-        return np.int64(start)
-    start = arena[ARENA_END]
-    if start + (1 << k) > len(lists.entries):
-        return np.int64(-1)
-    arena[ARENA_END] = start + (1 << k)
-    return np.int64(start)
-
-
-@kernel
-def _give_block(lists: Adjacency, segment: int) -> None:
-    """Return the block of a segment to the arena, if it is one of the arena's.
-
-    Needs: the segment in no chain, or about to get another block. Overwrites: arena, the block's first value (the link
-    to the next free block). Ties: none.
-    """
-    start = lists.segments[segment].first
-    if start >= lists.arena[ARENA_START]:
-        k = _class_of(np.int64(lists.segments[segment].room))
-        lists.entries[start].value = lists.arena[k]
-        lists.arena[k] = start
-
-
-@kernel
-def _straighten(cluster: int, k: int, lists: Adjacency) -> None:
-    """Give a long list that would be written over many short segments one block of the arena, where it can be had.
-
-    Needs: the cluster's list is in the scratch, k entries. Overwrites: the cluster's first segment, arena. Ties: none.
-    """
-    segment = lists.segments[cluster]
-    if k < LONG_LIST or 2 * segment.room >= k:
-        return
-    start = _take_block(lists, k)
-    if start < 0:
-        return
-    _give_block(lists, cluster)
-    segment.first, segment.room = start, 1 << _class_of(k)
-
-
-@kernel
 def write_list(cluster: int, k: int, linkage: int, lists: Adjacency) -> int:
     """Write the list just read back to the front of the chain, clear the scratch; return how many entries were saved.
 
     Needs: touched[:k] and total as read_list left them (a total of 0 is not written). Overwrites: the cluster's
-    entries and segments, arena, total. Each turn: j partners are written, each segment before the current one is full.
+    entries and segments, total. Each turn: j partners are written, each segment before the current one is full.
     Ties: none.
     """
     slots, segments, entries, touched = lists.slots, lists.segments, lists.entries, lists.touched
-    if linkage != WEIGHTED:
-        # Weighted linkage has halvings for the pool only, and lists that end soon.
-        _straighten(cluster, k, lists)
     segment = cluster
     room, at = segments[segment].room, segments[segment].first
     used = 0
@@ -316,12 +240,8 @@ def write_list(cluster: int, k: int, linkage: int, lists: Adjacency) -> int:
         used += 1
         written += 1
     segments[segment].used = used
-    follower = segments[segment].follower
     segments[segment].follower = -1
     segments[cluster].tail = segment
-    while follower != -1:
-        _give_block(lists, np.int64(follower))
-        follower = segments[follower].follower
     saved = segments[cluster].n_entries - written
     segments[cluster].n_entries = written
     return np.int64(saved)

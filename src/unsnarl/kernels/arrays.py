@@ -15,6 +15,11 @@ Records = Any
 """An array of records (made by make_records): `array[i].field` reads and writes one field of one record."""
 
 
+def take_records(n: int | tuple[int, ...], fields: np.dtype[np.void]) -> Records:
+    """Make an array of n records with anything in them. Memory that is not written costs nothing."""
+    return np.empty(n, dtype=fields).view(np.recarray)
+
+
 def make_records(n: int | tuple[int, ...], fields: np.dtype[np.void]) -> Records:
     """Make an array of n records, all 0. No field may be called `size`, a name NumPy's records have taken."""
     return np.zeros(n, dtype=fields).view(np.recarray)

@@ -14,7 +14,7 @@ import numpy as np
 
 from unsnarl.kernels.absorb import absorb, make_hub, offer_hub, tell_hubs, unmake_hub
 from unsnarl.kernels.adjacency import is_hub, join_chains, size_of
-from unsnarl.kernels.fractions import compare_quotients
+from unsnarl.kernels.arrays import Records
 from unsnarl.kernels.graph import (
     N_MERGES,
     N_READ,
@@ -27,12 +27,13 @@ from unsnarl.kernels.graph import (
     unite,
     write_counting,
 )
-from unsnarl.kernels.hubs import places_short, widen_hub
+from unsnarl.kernels.hub_blocks import places_short
+from unsnarl.kernels.hubs import widen_hub
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import AVERAGE, SINGLE
-from unsnarl.kernels.queue import clear_key, find_first
+from unsnarl.kernels.queue import clear_key, comes_before, find_first
+from unsnarl.kernels.quotient import Quotient
 from unsnarl.kernels.rows import ALL, OLDER, fill_first_row, fill_row, offer_row
-from unsnarl.kernels.split import Part
 
 HUB_DEGREE = 64
 """Fewer partners than this are read faster than looked up."""
@@ -48,29 +49,26 @@ GOING_ON = 1
 
 
 @kernel
-def _fill_first_rows(graph: Graph, linkage: int, all_single: bool) -> None:
+def _fill_first_rows(graph: Graph, linkage: int) -> None:
     """Fill and key the row of every cluster.
 
     Needs: no merge made yet. Overwrites: rows, queue. Each turn: rows up to `slot` are. Ties: none.
     """
     for slot in range(len(graph.rows)):
-        if all_single:
-            fill_first_row(graph, linkage, slot)
-        else:
-            k = read_counting(graph, linkage, slot, NEVER)
-            fill_row(graph, linkage, slot, k, OLDER)
-            write_counting(graph, linkage, slot, k)
+        fill_first_row(graph, linkage, slot)
         offer_row(graph, linkage, slot)
 
 
-def make_graph(part: Part, linkage: int) -> Graph:
-    """Make the graph of a part's k clusters, ready to agglomerate.
+def make_graph(start: Quotient, linkage: int, pivot: Records) -> Graph:
+    """Make a graph ready to agglomerate. The entries given become its own.
 
-    Cost: O(k log k + m) time for m pairs over score 0; 24 bytes a pair (up to 48 where lists are short) and about
-    400 a cluster.
+    start  the k clusters to begin with, and their m pairs
+    pivot  MERGE[1], the last key at which clusters may merge; a top of 0 is the end of all
+
+    Cost: O(k log k + m) time; about 400 bytes a cluster.
     """
-    graph = lay_out_graph(part, linkage)
-    _fill_first_rows(graph, linkage, len(part.members) == len(part.names))
+    graph = lay_out_graph(start, linkage, pivot)
+    _fill_first_rows(graph, linkage)
     return graph
 
 
@@ -90,7 +88,7 @@ def _merge_lists(graph: Graph, linkage: int, kept: int, gone: int) -> None:
     k = read_counting(graph, linkage, kept, ONCE)
     fill_row(graph, linkage, kept, k, ALL)
     # With single linkage a union can tie with its better part under a smaller name.
-    tell_hubs(graph, linkage, k, kept, gone, was_hub or linkage == SINGLE)
+    tell_hubs(graph, linkage, k, kept, was_hub or linkage == SINGLE)
     write_counting(graph, linkage, kept, k)
     # Whatever key the slot had was the old cluster's: a bound of that is none of this.
     clear_key(graph.queue, kept)
@@ -181,8 +179,8 @@ def _look_again(graph: Graph, linkage: int, slot: int) -> bool:
 
 
 @kernel
-def agglomerate(graph: Graph, linkage: int, floor: int, budget: int) -> int:
-    """Merge best pairs until none has a similarity of `floor` (score units): FINISHED.
+def agglomerate(graph: Graph, linkage: int, budget: int) -> int:
+    """Merge best pairs until the next would come after the pivot: FINISHED.
 
     Returns GOING_ON earlier, once about `budget` entries have been read.
 
@@ -198,19 +196,19 @@ def agglomerate(graph: Graph, linkage: int, floor: int, budget: int) -> int:
         if slot < 0:
             return FINISHED
         key = queue.keys[slot]
-        if floor > 0 and compare_quotients(key.top, key.bottom, floor, np.int64(1)) < 0:
+        if comes_before(graph.pivot[0], key):
             return FINISHED
         if counters[N_READ] >= stop:
             return GOING_ON
         counters[N_READ] += 8
-        if key.low < 0:
+        if key.high < 0:
             done = _look_again(graph, linkage, slot)
         else:
             match = graph.matches[slot, graph.rows[slot].at]
             x = np.int64(match.partner)
             if clusters[x].birth == match.birth:
                 merge = graph.merges[counters[N_MERGES]]
-                merge.top, merge.bottom, merge.left, merge.right = key.top, key.bottom, key.low, key.high
+                merge.top, merge.bottom, merge.low, merge.high = key.top, key.bottom, key.low, key.high
                 merge.n_records = size_of(graph.lists.slots, slot) + size_of(graph.lists.slots, x)
                 done = _merge(graph, linkage, slot, x)
                 counters[N_MERGES] += done

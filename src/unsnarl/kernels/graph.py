@@ -7,12 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from unsnarl.kernels.adjacency import (
-    ARENA_START,
     BLOCK,
     CLUSTER,
-    ENTRY,
     GONE,
-    N_CLASSES,
     SEGMENT,
     SLOT,
     Adjacency,
@@ -22,19 +19,16 @@ from unsnarl.kernels.adjacency import (
     size_of,
     write_list,
 )
-from unsnarl.kernels.arrays import Int64, Records, make_records
-from unsnarl.kernels.hubs import Hubs, make_hubs
+from unsnarl.kernels.arrays import Int64, Records, make_records, take_records
+from unsnarl.kernels.hub_blocks import Hubs, make_hubs
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import WEIGHTED
 from unsnarl.kernels.queue import Queue, clear_key, make_queue
-from unsnarl.kernels.split import Part, count_entries, write_entries
+from unsnarl.kernels.quotient import Quotient
 
 NEVER = np.int64(0)
 ONCE = np.int64(1)
 """How often a cluster's own values are to be halved on reading (weighted linkage)."""
-
-SHORT_SEGMENT = 32
-"""Lists over segments with fewer entries than this on average are worth straightening."""
 
 ROW_WIDTH = 4
 """Partners kept in a row: enough that rows are seldom read again."""
@@ -61,8 +55,8 @@ MERGE = np.dtype(
     [
         ("top", np.int64),  # similarity, as a quotient
         ("bottom", np.int64),
-        ("left", np.int32),  # names of the clusters merged
-        ("right", np.int32),
+        ("low", np.int32),  # names of the clusters merged, the smaller first
+        ("high", np.int32),
         ("n_records", np.int32),  # records in the merged cluster
         ("unused", np.int32),
     ]
@@ -83,6 +77,7 @@ class Graph(NamedTuple):
     matches   MATCH[n, ROW_WIDTH]  the entries of the rows, best first
     merges    MERGE[n - 1]         the merges so far, in order
     counters  int64[N_COUNTERS]
+    pivot     MERGE[1]             the last key at which clusters may merge
     """
 
     lists: Adjacency
@@ -92,6 +87,7 @@ class Graph(NamedTuple):
     matches: Records
     merges: Records
     counters: Int64
+    pivot: Records
 
 
 @kernel
@@ -127,57 +123,46 @@ def unite(graph: Graph, kept: int, gone: int) -> None:
     clear_key(graph.queue, gone)
 
 
-def _lay_out_lists(part: Part, linkage: int) -> Adjacency:
-    """Write the entries of every slot, each into a segment of its own."""
-    n = len(part.names)
-    n_entries = np.zeros(n, dtype=np.int32)
-    count_entries(part, n_entries)
-    n_all = int(n_entries.sum(dtype=np.int64))
+def _lay_out_lists(start: Quotient, linkage: int) -> Adjacency:
+    """Make each node's row the first segment of its list."""
+    n = len(start.names)
     slots = make_records(n, SLOT)
     slots["parent"] = np.arange(n)
-    slots["n_records"] = part.sizes
+    slots["n_records"] = start.sizes
     clusters = make_records(n, CLUSTER)
     # Of two clusters that were there from the start the one with fewer pairs is older: popular ones cover their pairs,
     # since they are soon read again anyway, and their many partners need not look after them.
-    clusters["birth"] = ((n_entries.astype(np.int64) - 2**30) << 32) + np.arange(n)
-    clusters["name"] = part.names
+    clusters["birth"] = ((start.used.astype(np.int64) - 2**30) << 32) + np.arange(n)
+    clusters["name"] = start.names
     segments = make_records(n, SEGMENT)
-    segments["first"][1:] = np.cumsum(n_entries[:-1], dtype=np.int64)
-    segments["n_entries"] = segments["room"] = n_entries
+    segments["first"] = start.first
+    segments["n_entries"] = segments["used"] = segments["room"] = start.used
     segments["follower"] = -1
     segments["tail"] = np.arange(n)
-    # Where segments are long there is nothing to straighten, and memory to save.
-    n_arena = n_all if n_all < SHORT_SEGMENT * n else 0
-    arena = np.full(N_CLASSES + 2, -1, dtype=np.int64)
-    arena[ARENA_START:] = n_all
-    lists = Adjacency(
+    return Adjacency(
         slots=slots,
         clusters=clusters,
         segments=segments,
-        # Memory of zeros is taken when it is first written: an arena that is not needed costs little.
-        entries=make_records(n_all + n_arena, ENTRY),
-        arena=arena,
-        halved=np.zeros(n_all if linkage == WEIGHTED else 0, dtype=np.int32),
+        entries=start.entries,
+        halved=np.zeros(len(start.entries) if linkage == WEIGHTED else 0, dtype=np.int32),
         touched=np.empty(n + 1, dtype=np.uint32),
         ahead=np.empty(BLOCK, dtype=np.uint32),
     )
-    write_entries(part, linkage, segments, lists.entries)
-    return lists
 
 
-def lay_out_graph(part: Part, linkage: int) -> Graph:
-    """Make the graph of a part's k clusters; rows and queue are empty.
+def lay_out_graph(start: Quotient, linkage: int, pivot: Records) -> Graph:
+    """Make the graph of k clusters; rows and queue are empty. The entries given become its own.
 
-    Cost: O(k + m) time for m pairs over score 0; 24 bytes a pair (up to 48 where lists are short) and about
-    400 a cluster.
+    Cost: O(k) time; about 400 bytes a cluster.
     """
-    n = len(part.names)
+    n = len(start.names)
     return Graph(
-        lists=_lay_out_lists(part, linkage),
+        lists=_lay_out_lists(start, linkage),
         hubs=make_hubs(n),
         queue=make_queue(n),
         rows=make_records(n, ROW),
-        matches=make_records((n, ROW_WIDTH), MATCH),
-        merges=make_records(max(n - 1, 0), MERGE),
+        matches=take_records((n, ROW_WIDTH), MATCH),
+        merges=take_records(max(n - 1, 0), MERGE),
         counters=np.zeros(N_COUNTERS, dtype=np.int64),
+        pivot=pivot,
     )

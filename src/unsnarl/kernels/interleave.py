@@ -6,44 +6,62 @@ import numpy as np
 
 from unsnarl.kernels.arrays import Int64, Records
 from unsnarl.kernels.jit import kernel
-from unsnarl.kernels.queue import Queue, clear_key, drop_first, find_first, make_queue, set_key
+from unsnarl.kernels.queue import comes_before
 
 
 @kernel
-def _offer_next(merges: Records, sequence: int, at: int, stop: int, queue: Queue) -> None:
-    """Key a sequence by its next merge, or by nothing at its end. Overwrites: queue. Ties: none."""
-    if at == stop:
-        clear_key(queue, sequence)
-        return
-    merge = merges[at]
-    set_key(queue, sequence, merge.top, merge.bottom, merge.left, merge.right)
+def _merge_neighbours(merges: Records, start: Int64, order: Int64, merged: Int64) -> None:
+    """Merge sequences 0 and 1, 2 and 3, ... into one each, always taking the head that comes first.
 
-
-@kernel
-def _interleave(merges: Records, start: Int64, at: Int64, queue: Queue, order: Int64) -> None:
-    """Write the places of all merges in their common order.
-
-    Needs: sequence s is merges[start[s] : start[s + 1]], at a copy of start; queue empty. Overwrites: at, queue, order.
-    Each turn: i merges are placed, none of which comes after one that is not. Ties: as the queue (similarity, names).
+    Needs: sequence s is order[start[s] : start[s + 1]], places in merges. Overwrites: merged. Each turn: the sequences
+    before s are merged. Ties: none.
     """
-    for s in range(len(start) - 1):
-        _offer_next(merges, s, at[s], start[s + 1], queue)
+    for s in range(0, len(start) - 1, 2):
+        i, middle = start[s], start[s + 1]
+        j, stop = middle, start[min(s + 2, len(start) - 1)]
+        for at in range(i, stop):
+            if j == stop or (i < middle and not comes_before(merges[order[j]], merges[order[i]])):
+                merged[at] = order[i]
+                i += 1
+            else:
+                merged[at] = order[j]
+                j += 1
+
+
+@kernel
+def _find_runs(merges: Records, start: Int64) -> int:
+    """Write where each longest run of merges in order begins, then their end; return the number of runs.
+
+    Needs: start int64[k + 1]. Overwrites: start. Each turn: runs that begin before i are written. Ties: none.
+    """
+    n_runs = 0
     for i in range(len(merges)):
-        s = find_first(queue)
-        drop_first(queue)
-        order[i] = at[s]
-        at[s] += 1
-        _offer_next(merges, s, at[s], start[s + 1], queue)
+        if i == 0 or comes_before(merges[i], merges[i - 1]):
+            start[n_runs] = i
+            n_runs += 1
+    start[n_runs] = len(merges)
+    return n_runs
 
 
-def interleave(sequences: list[Records]) -> Records:
-    """Return the merges of independent sequences (MERGE[k] each) in the order one run over all would make them.
+def sort_merges(merges: Records) -> Records:
+    """Return merges in the order of their keys. Cost: O(k log r) for k merges that are r runs in order."""
+    start = np.empty(len(merges) + 1, dtype=np.int64)
+    n_runs = _find_runs(merges, start)
+    return interleave(merges, start[: n_runs + 1])
 
-    Cost: O(k log s) for k merges in s sequences.
+
+def interleave(merges: Records, start: Int64) -> Records:
+    """Return the merges of independent sequences in the order one run over all would make them.
+
+    merges  MERGE[k], one sequence after the other
+    start   int64[s + 1], sequence i is merges[start[i] : start[i + 1]]
+
+    Cost: O(k log s).
     """
-    merges = np.concatenate(sequences).view(np.recarray)
-    start = np.cumsum([0, *(len(sequence) for sequence in sequences)])
-    queue = make_queue(len(sequences))
-    order = np.empty(len(merges), dtype=np.int64)
-    _interleave(merges, start, start.copy(), queue, order)
+    order = np.arange(len(merges))
+    merged = np.empty_like(order)
+    while len(start) > 2:
+        _merge_neighbours(merges, start, order, merged)
+        order, merged = merged, order
+        start = np.append(start[:-1:2], start[-1])
     return merges[order]

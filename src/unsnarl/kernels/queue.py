@@ -1,10 +1,10 @@
 """The clusters in order of their best key: a heap of four children a place, from which old entries are not taken out.
 
 A key is a quotient (the similarity of the best pair, or a bound of it) and the names of the pair. Larger quotients
-come first, then smaller first names, then smaller second names; a bound has the name -1 and so comes before any pair
-it could hide. An entry of the heap holds its whole key, so that a step down stays in two neighbouring cache lines. A
-slot whose key has changed leaves its old entry behind: that is dropped when it comes to the top, or when the heap is
-full.
+come first, then smaller first names, then smaller second names; a bound has -1 for the second and so comes before any
+pair it could hide. An entry of the heap holds its whole key, so that a step down stays in two neighbouring cache
+lines. A slot whose key has changed leaves its old entry behind: that is dropped when it comes to the top, or when the
+heap is full.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unsnarl.kernels.arrays import Int64, Records, make_records
+from unsnarl.kernels.arrays import Int64, Records, make_records, take_records
 from unsnarl.kernels.fractions import compare_quotients
 from unsnarl.kernels.jit import kernel
 
@@ -21,7 +21,7 @@ KEY = np.dtype(
     [
         ("top", np.int64),  # numerator; in the array of keys, 0 for a slot without a key
         ("bottom", np.int64),  # denominator, > 0
-        ("low", np.int32),  # smaller name of the pair, -1 for a bound
+        ("low", np.int32),  # smaller name of the pair; of a bound, the least that a pair it stands for can have
         ("high", np.int32),  # larger name of the pair, -1 for a bound
         ("slot", np.int32),  # whose key it is
         ("unused", np.int32),
@@ -30,7 +30,7 @@ KEY = np.dtype(
 CHILDREN = 4
 
 BOUND = np.int32(-1)
-"""In the place of names."""
+"""In the place of the larger name, or of both."""
 
 
 class Queue(NamedTuple):
@@ -48,11 +48,11 @@ class Queue(NamedTuple):
 
 def make_queue(n: int) -> Queue:
     """Make an empty queue for n slots: 96 bytes a slot."""
-    return Queue(make_records(2 * n + 1, KEY), make_records(n, KEY), np.zeros(1, dtype=np.int64))
+    return Queue(take_records(2 * n + 1, KEY), make_records(n, KEY), np.zeros(1, dtype=np.int64))
 
 
 @kernel
-def _comes_before(a: Records, b: Records) -> bool:
+def comes_before(a: Records, b: Records) -> bool:
     """Say whether key a comes before key b. Ties: equal keys count as not before."""
     if (a.top | b.top) >> 40 == 0 and (a.bottom | b.bottom) >> 20 == 0:
         # Small enough to multiply out.
@@ -97,9 +97,9 @@ def _sink(heap: Records, length: int, at: int, entry: Records) -> None:
             break
         best = first
         for child in range(first + 1, min(first + CHILDREN, length)):
-            if _comes_before(heap[child], heap[best]):
+            if comes_before(heap[child], heap[best]):
                 best = child
-        if not _comes_before(heap[best], entry):
+        if not comes_before(heap[best], entry):
             break
         _copy(heap[best], heap[at])
         at = best
@@ -116,7 +116,7 @@ def _rise(heap: Records, at: int, entry: Records) -> None:
     """
     while at > 0:
         up = (at - 1) // CHILDREN
-        if not _comes_before(entry, heap[up]):
+        if not comes_before(entry, heap[up]):
             break
         _copy(heap[up], heap[at])
         at = up
@@ -183,4 +183,4 @@ def drop_first(queue: Queue) -> None:
 @kernel
 def holds_bound(queue: Queue, slot: int) -> bool:
     """Say whether a slot's key is a bound."""
-    return queue.keys[slot].top > 0 and queue.keys[slot].low < 0
+    return queue.keys[slot].top > 0 and queue.keys[slot].high < 0

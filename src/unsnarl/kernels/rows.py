@@ -9,7 +9,7 @@ from unsnarl.kernels.arrays import Records
 from unsnarl.kernels.fractions import SLACK, compare_quotients
 from unsnarl.kernels.graph import ROW_WIDTH, Graph
 from unsnarl.kernels.jit import kernel
-from unsnarl.kernels.linkages import numerator, weight_of_size
+from unsnarl.kernels.linkages import SINGLE, numerator, weight_of_size
 from unsnarl.kernels.queue import BOUND, clear_key, holds_bound, set_key
 
 # Constants that are passed on have a type of their own: a plain literal makes the compiler build the callee once more.
@@ -56,6 +56,13 @@ def _insert(row: Records, matches: Records, linkage: int, x: int, value: int, li
 
 
 @kernel
+def _least_ratio(graph: Graph, linkage: int, own_size: int) -> float:
+    """Return a ratio below which a pair comes after the pivot: no union of its clusters can come before it."""
+    pivot = graph.pivot[0]
+    return pivot.top / pivot.bottom * weight_of_size(linkage, own_size) * (1.0 - 2 * SLACK)
+
+
+@kernel
 def fill_row(graph: Graph, linkage: int, slot: int, k: int, which: int) -> None:
     """Fill a row from the list just read, leaving out hubs (they cover their pairs) and, if asked, younger clusters.
 
@@ -66,49 +73,54 @@ def fill_row(graph: Graph, linkage: int, slot: int, k: int, which: int) -> None:
     row, matches = graph.rows[slot], graph.matches[slot]
     row.at, row.count, row.hidden = 0, 0, 0
     own_size = size_of(slots, slot)
-    worst = -1.0
+    worst = _least_ratio(graph, linkage, own_size)
     for j in range(k):
         x = touched[j]
         size = slots[x].n_records
+        value = numerator(linkage, slots[x].total, own_size, size)
+        # Most partners fail here, on doubles; what is near the worst of a full row is compared exactly.
+        if size >= 0 and value < worst * weight_of_size(linkage, size):
+            row.hidden |= row.count == ROW_WIDTH
+            if value == 0:
+                slots[x].total = 0
+            continue
         if size < 0 or (which == OLDER and clusters[x].birth > clusters[slot].birth):
             continue
-        value = numerator(linkage, slots[x].total, own_size, size)
         if value == 0:
             slots[x].total = 0
             continue
-        # Most partners fail here, on doubles; what is near the worst of a full row is compared exactly.
-        if value < worst * weight_of_size(linkage, size):
-            row.hidden = 1
-            continue
         _insert(row, matches, linkage, np.int64(x), value, graph.lists)
         if row.count == ROW_WIDTH:
-            worst = matches[ROW_WIDTH - 1].ratio * (1.0 - SLACK)
+            worst = max(worst, matches[ROW_WIDTH - 1].ratio * (1.0 - SLACK))
     for i in range(row.count):
         matches[i].birth = clusters[matches[i].partner].birth
 
 
 @kernel
 def fill_first_row(graph: Graph, linkage: int, slot: int) -> None:
-    """Fill the row of a single record from its entries as they stand.
+    """Fill the row of a cluster from its entries as they stand.
 
     Needs: no merge made yet. Overwrites: the row. Each turn: the row holds the best of the older partners seen. Ties:
     as _insert.
     """
-    segments, entries, clusters = graph.lists.segments, graph.lists.entries, graph.lists.clusters
+    slots, clusters = graph.lists.slots, graph.lists.clusters
+    segments, entries = graph.lists.segments, graph.lists.entries
     row, matches = graph.rows[slot], graph.matches[slot]
-    worst = -1.0
+    own_size = slots[slot].n_records
+    worst = _least_ratio(graph, linkage, own_size)
     first = np.uint64(segments[slot].first)
     for i in range(first, first + np.uint64(segments[slot].used)):
         x = np.int64(entries[i].partner)
-        if clusters[x].birth > clusters[slot].birth:
+        size = slots[x].n_records
+        value = numerator(linkage, entries[i].value, own_size, size)
+        if value < worst * weight_of_size(linkage, size):
+            row.hidden |= row.count == ROW_WIDTH
             continue
-        value = numerator(linkage, entries[i].value, np.int32(1), np.int32(1))
-        if value < worst:
-            row.hidden = 1
+        if value == 0 or clusters[x].birth > clusters[slot].birth:
             continue
         _insert(row, matches, linkage, x, value, graph.lists)
         if row.count == ROW_WIDTH:
-            worst = matches[ROW_WIDTH - 1].ratio * (1.0 - SLACK)
+            worst = max(worst, matches[ROW_WIDTH - 1].ratio * (1.0 - SLACK))
     for i in range(row.count):
         matches[i].birth = clusters[matches[i].partner].birth
 
@@ -147,5 +159,8 @@ def offer_row(graph: Graph, linkage: int, slot: int) -> bool:
         bottom = np.int64(weight_of_size(linkage, last.n_records)) * weight_of_size(
             linkage, size_of(graph.lists.slots, slot)
         )
-        set_key(graph.queue, slot, last.value, bottom, BOUND, BOUND)
+        # What is hidden comes after the last entry by name where it ties with it, and with other linkages than single
+        # no union of it comes before that.
+        low = BOUND if linkage == SINGLE else min(clusters[slot].name, clusters[last.partner].name)
+        set_key(graph.queue, slot, last.value, bottom, low, BOUND)
     return True

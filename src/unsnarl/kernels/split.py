@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from unsnarl.kernels.arrays import Int32, Int64, Records
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import value_of_score
-from unsnarl.kernels.union_find import find
+from unsnarl.kernels.quotient import Quotient
+
+BLOCK_NODES = 1 << 14
+"""Nodes whose rows are written together: about what fits in a processor's cache."""
 
 
 class Part(NamedTuple):
-    """Some whole components, as a view of all pairs, and the k clusters their records are in when work on them begins.
+    """Some whole components, as a view of all pairs.
 
-    members       int32[r]    their records
-    names         int32[k]    the clusters, named by their smallest records, increasing; a cluster's place is its slot
-    sizes         int32[k]    records in each cluster
-    slot_of       int32[n]    slot_of[record] is the slot of its cluster (records of other parts: anything)
+    members       int32[k]    their records, those of one component together
+    node_of       int32[n]    node_of[record] is its place among the members (records of other parts: anything)
     component_of  int32[n]    component of each record
     first         int64[n+1]  pairs first[r] .. first[r + 1] - 1 have r on the left
     right, score  int32[m]    of all pairs
     """
 
     members: Int32
-    names: Int32
-    sizes: Int32
-    slot_of: Int32
+    node_of: Int32
     component_of: Int32
     first: Int64
     right: Int32
@@ -62,68 +63,71 @@ def count_pairs_inside(part: Part, n_pairs: Int64) -> None:
 
 
 @kernel
-def connect_inside(part: Part, threshold: int, parent: Int32) -> None:
-    """Find the components of those pairs inside a part's components that score at least `threshold`.
-
-    Needs: parent int32[n] with parent[i] == i. Overwrites: parent of the members: the smallest record of each one's
-    component. Each turn: as in connected_components. Ties: the smaller record stands for the set.
-    """
-    for i in range(len(part.members)):
-        record = part.members[i]
-        for p in range(part.first[record], part.first[record + 1]):
-            other = part.right[p]
-            if part.score[p] >= threshold and part.component_of[other] == part.component_of[record]:
-                a = find(parent, record)
-                b = find(parent, other)
-                if a < b:
-                    parent[b] = a
-                elif b < a:
-                    parent[a] = b
-    for i in range(len(part.members)):
-        record = part.members[i]
-        parent[record] = find(parent, record)
-
-
-@kernel
 def count_entries(part: Part, n_entries: Int32) -> None:
-    """Count, for each slot, the pairs of a score over 0 that tie it to another slot of its component.
+    """Count the pairs of a score over 0 that each member has inside its component.
 
-    Needs: n_entries int32[k] all 0. Overwrites: n_entries. Each turn: pairs whose left record is among the first i
-    are counted. Ties: none.
+    Needs: n_entries int32[k] all 0. Overwrites: n_entries. Each turn: pairs whose left record is among the first a
+    members are counted. Ties: none.
     """
-    for i in range(len(part.members)):
-        record = part.members[i]
-        a = part.slot_of[record]
+    for a in range(len(part.members)):
+        record = part.members[a]
+        component = part.component_of[record]
+        n = 0
         for p in range(part.first[record], part.first[record + 1]):
             other = part.right[p]
-            if part.score[p] > 0 and part.component_of[other] == part.component_of[record]:
-                b = part.slot_of[other]
-                if a != b:
-                    n_entries[a] += 1
-                    n_entries[b] += 1
+            if part.score[p] > 0 and part.component_of[other] == component:
+                n += 1
+                n_entries[part.node_of[other]] += 1
+        n_entries[a] += n
 
 
 @kernel
-def write_entries(part: Part, linkage: int, segments: Records, entries: Records) -> None:
-    """Write each pair that count_entries counts into the segments of both its slots.
+def write_entries(part: Part, linkage: int, graph: Quotient, aside: Records, stop: Int64) -> None:
+    """Write each pair that count_entries counts into the rows of its records, or put half of it aside.
 
-    Needs: segments laid out by those counts, used 0. Overwrites: entries, used.
-    Each turn: pairs whose left record is among the first i are written. Ties: none.
+    Rows are far apart in a large graph, further than a processor's cache is large. What belongs to a block of nodes
+    other than that of the pair's left record is put aside, with all that belongs to that block.
+
+    Needs: graph.first laid out by those counts, used 0; aside ENTRY, as long as the entries, if there is more than one
+    block; stop int64[number of blocks] with stop[i] == first[i * BLOCK_NODES]. Overwrites: entries, used; aside, where
+    stop[i] becomes the end of what is put aside for block i. Each turn: pairs whose left record is among the first a
+    members are done. Ties: none.
     """
-    for i in range(len(part.members)):
-        record = part.members[i]
-        a = part.slot_of[record]
+    entries, used = graph.entries, graph.used
+    for a in range(len(part.members)):
+        record = part.members[a]
+        component = part.component_of[record]
         for p in range(part.first[record], part.first[record + 1]):
             other = part.right[p]
-            if part.score[p] == 0 or part.component_of[other] != part.component_of[record]:
+            if part.score[p] == 0 or part.component_of[other] != component:
                 continue
-            b = part.slot_of[other]
-            if a == b:
-                continue
+            b = part.node_of[other]
             value = value_of_score(linkage, part.score[p])
-            at = segments[a].first + segments[a].used
+            at = graph.first[a] + used[a]
             entries[at].partner, entries[at].value = b, value
-            segments[a].used += 1
-            at = segments[b].first + segments[b].used
-            entries[at].partner, entries[at].value = a, value
-            segments[b].used += 1
+            used[a] += 1
+            block = b // BLOCK_NODES
+            if block == a // BLOCK_NODES:
+                at = graph.first[b] + used[b]
+                entries[at].partner, entries[at].value = a, value
+                used[b] += 1
+            else:
+                at = stop[block]
+                aside[at].partner, aside[at].value = a, (np.int64(b) << 32) | part.score[p]
+                stop[block] += 1
+
+
+@kernel
+def fetch_entries(linkage: int, graph: Quotient, aside: Records, stop: Int64) -> None:
+    """Write what write_entries has put aside into the rows it belongs to.
+
+    Needs: what write_entries left. Overwrites: entries, used. Each turn: the rows of blocks before i are whole.
+    Ties: none.
+    """
+    for i in range(len(stop)):
+        for at in range(graph.first[i * BLOCK_NODES], stop[i]):
+            b = aside[at].value >> 32
+            here = graph.first[b] + graph.used[b]
+            value = value_of_score(linkage, aside[at].value & 0xFFFFFFFF)
+            graph.entries[here].partner, graph.entries[here].value = aside[at].partner, value
+            graph.used[b] += 1
