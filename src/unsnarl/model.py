@@ -140,6 +140,40 @@ class Forest:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """Hold the terms of each record.
+
+    first    int64[n+1]  entries first[r] .. first[r + 1] - 1 are those of record r
+    term     int32[m]    term indexes, 0 .. n_terms - 1
+    count    int32[m]    how often the record has the term
+    n_terms  number of distinct terms
+
+    Guarantees:
+    1. first is never falling, from 0 to m.
+    2. Inside a record, term is strictly increasing.
+    3. count[i] >= 1; every term occurs.
+    """
+
+    first: NDArray[np.int64]
+    term: Index
+    count: Index
+    n_terms: int
+
+    @property
+    def n_records(self) -> int:
+        """Number of records, those without terms included."""
+        return len(self.first) - 1
+
+    def check(self) -> None:
+        """Assert the numbered guarantees. Cost: O(n + m)."""
+        assert self.first[0] == 0 and self.first[-1] == len(self.term) == len(self.count), "1"
+        assert (np.diff(self.first) >= 0).all(), "1"
+        record = np.repeat(np.arange(self.n_records), np.diff(self.first))
+        assert (np.diff(record * self.n_terms + self.term) > 0).all(), "2"
+        assert (self.count >= 1).all() and len(np.unique(self.term)) == self.n_terms, "3"
+
+
+@dataclass(frozen=True)
 class Clustering:
     """Say which cluster each record is in.
 

@@ -1,0 +1,290 @@
+"""The recipe: records of equal terms become kinds, kinds and clusters are slots, and the best pair of slots merges.
+
+    terms --> find_kinds --> TermAgglomeration ... advance() ... --> merges --> certify
+
+What the log odds of a pair are, why stale ones are bounds, and what is skipped: docs/methods/bhc.md.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from unsnarl.bayes.kinds import Kinds, find_kinds
+from unsnarl.bayes.prior import Census, Counts, Prior, make_weights, take_census
+from unsnarl.kernels.arrays import Records, make_records
+from unsnarl.kernels.bhc import agglomerate, postings, room, state
+from unsnarl.model import Index, Terms
+
+SINGLE_BANDS = 16
+"""Single records of so many sizes have bands of their own."""
+
+SPLIT_RECORDS = 16
+"""A term that so many records have gets a list for each band of clusters."""
+
+SLICE_POSTINGS = 500_000
+"""Postings read between two looks at the clock: some tens of milliseconds."""
+
+IDEAS = {
+    "table": state.NO_TABLE,
+    "deferral": state.NO_DEFERRAL,
+    "index": state.NO_INDEX,
+    "skipping": state.NO_SKIPPING,
+    "duplicates": 0,
+    "partners": 0,
+}
+"""What can be left out, to see what it saves; the answer is the same."""
+
+MODELS = {"multinomial": state.MULTINOMIAL, "bernoulli": state.BERNOULLI}
+COUNTERS = {
+    "n_candidates_met": state.N_MET,
+    "n_candidates_scored": state.N_SCORED,
+    "n_postings_read": state.N_READ,
+    "n_scans": state.N_SCANS,
+    "n_deferred_resolved": state.N_DEFERRED,
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Say how to agglomerate; nothing here but `group_first` and `whole_tree` changes what is merged.
+
+    without      ideas to leave out (IDEAS)
+    disjoint     score pairs without a common term too, where they could merge
+    whole_tree   go on until one cluster is left
+    group_first  merge records of equal terms first, where that raises the odds
+    same         pairs of records that must be together
+    different    pairs of records that must not
+    """
+
+    without: frozenset[str] = frozenset()
+    disjoint: bool = False
+    whole_tree: bool = False
+    group_first: bool = False
+    same: list[tuple[int, int]] = field(default_factory=list)
+    different: list[tuple[int, int]] = field(default_factory=list)
+
+
+def _make_bands(n_records: int) -> Counts:
+    """Give the smallest n_records of each band: single records by their extent, then merged clusters by size."""
+    firsts = [1] * SINGLE_BANDS + list(range(2, 9))
+    while firsts[-1] < n_records:
+        firsts.append(math.ceil(firsts[-1] * 1.25))
+    return np.array(firsts, dtype=np.int64)
+
+
+
+
+def _make_grid(most: int) -> Index:
+    """Give extents at which bounds are kept: each up to 32, then an eighth more at a time."""
+    grid = list(range(1, 33))
+    while grid[-1] < most:
+        grid.append(math.ceil(grid[-1] * 1.125))
+    return np.array(grid, dtype=np.int32)
+
+
+def _make_index(n_with: Counts, n_bands: int, n_entries: int) -> state.Index:
+    """Make an empty index: lists by band for frequent terms and for the list of all slots."""
+    split = np.concatenate([n_with >= SPLIT_RECORDS, [True]]).astype(np.int32)
+    n_lists = np.where(split, n_bands, 1)
+    list_of = np.concatenate([[0], np.cumsum(n_lists)[:-1]]).astype(np.int32)
+    heads = np.full(int(n_lists.sum()), -1, dtype=np.int32)
+    n_chunks = n_entries // 6 + len(heads) // 4 + 1024
+    index = state.Index(list_of, split, heads, np.zeros((n_chunks, 16), dtype=np.int32), np.zeros(2, dtype=np.int64))
+    index.pool[0] = -1
+    postings.lengthen_pool(index, 0)
+    return index
+
+
+def _make_table(n_slots: int) -> state.Table:
+    half = 1
+    while half < n_slots:
+        half *= 2
+    keys = make_records(n_slots, state.KEY)
+    keys["score"] = state.NOTHING
+    return state.Table(make_records((n_slots, 4), state.MATCH), keys, np.full(2 * half, -1, dtype=np.int32))
+
+
+def _make_slots(kinds: Kinds, model: str, n_slots: int, start_part: Counts) -> Records:
+    """Make the slots of the kinds; those of merged clusters are empty."""
+    slots = make_records(n_slots, state.SLOT)
+    n = len(kinds)
+    first = slots[:n]
+    first["start"], first["n_terms"] = kinds.start, kinds.n_terms
+    first["n_bars"] = 1 if model == "bernoulli" else 0
+    first["n_lonely"], first["n_records"], first["copies"] = kinds.n_lonely, 1, kinds.n_copies
+    first["extent"] = 1 if model == "bernoulli" else kinds.n_tokens
+    size = kinds.n_terms + kinds.n_lonely if model == "bernoulli" else kinds.n_tokens
+    first["band"] = np.minimum(size, SINGLE_BANDS) - 1
+    first["next_copy"], first["name"] = kinds.first_copy, kinds.copies[kinds.first_copy]
+    first["part"] = start_part
+    slots["ban"] = slots["last_ban"] = slots["inside"] = -1
+    return slots
+
+
+def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.State:
+    """Lay everything out for the kernels.
+
+    Cost: O(n log n + m); about 600 bytes a record and 40 an entry.
+    """
+    apart = {record for pair in [*plan.same, *plan.different] for record in pair}
+    kinds = find_kinds(terms, prior.model, "duplicates" in plan.without, apart)
+    n_records = len(kinds.copies)
+    n_slots = len(kinds) + max(n_records - 1, 0) + 1
+    n_tokens = int((kinds.n_tokens * kinds.n_copies).sum())
+    weights = make_weights(prior, census, kinds.kept, n_records, n_tokens)
+    firsts = _make_bands(n_records)
+    bands = make_records(len(firsts), state.BAND)
+    bands["first"] = firsts
+    extents = np.int64(1) if prior.model == "bernoulli" else kinds.n_tokens
+    part = -weights.by_records[1] - weights.by_extent[extents] if n_records else np.zeros(0, dtype=np.int64)
+    if prior.model == "bernoulli" and n_records:
+        part = part + (kinds.n_terms + kinds.n_lonely).astype(np.int64) * weights.absent[1]
+    slots = _make_slots(kinds, prior.model, n_slots, part)
+    np.add.at(bands["n_live"], slots["band"][: len(kinds)], 1)
+    grid = _make_grid(n_records if prior.model == "bernoulli" else n_tokens)
+    entries = make_records(3 * len(kinds.entries) + 1024, state.ENTRY)
+    entries[: len(kinds.entries)] = kinds.entries
+    n_kept = len(kinds.kept)
+    query = state.Query(
+        place=np.zeros(n_kept, dtype=np.int32),
+        seen=np.zeros(n_slots, dtype=np.int32),
+        ceilings=np.zeros(len(bands), dtype=np.int64),
+        reach=np.zeros((len(bands), state.BAND_PLACES), dtype=np.int64),
+        memo=np.zeros(n_records + 2, dtype=np.int64),
+        memo_of=np.zeros(n_records + 2, dtype=np.int32),
+        best=np.zeros(64, dtype=np.int64),
+    )
+    flags = sum(IDEAS[idea] for idea in plan.without) | (state.DISJOINT if plan.disjoint else 0)
+    options = np.zeros(8, dtype=np.int64)
+    options[state.MODEL], options[state.FLAGS] = MODELS[prior.model], flags
+    options[state.FLOOR] = state.NOTHING if plan.whole_tree else 0
+    options[state.PARTNERS] = 1 if "partners" in plan.without else 4
+    counters = np.zeros(16, dtype=np.int64)
+    counters[state.N_SLOTS], counters[state.N_ENTRIES] = len(kinds), len(kinds.entries)
+    return state.State(
+        slots, entries, weights, _make_index(kinds.n_with, len(bands), len(kinds.entries)), _make_table(n_slots), query,
+        bands, np.full((len(bands), len(grid)), state.NOTHING), grid, kinds.copies, make_records(1, state.BAN),
+        make_records(max(n_records, 1), state.MERGE), options, counters,
+    )
+
+
+class TermAgglomeration:
+    """Agglomerate records by their terms, a slice at a time.
+
+    terms   of each record; those without terms stay alone
+    prior   the hyper-parameters
+    plan    how to go about it
+    census  what the prior rests on (default: these terms)
+
+    >>> terms = Terms(np.array([0, 2, 4, 5]), np.array([0, 1, 0, 1, 2], dtype=np.int32), np.ones(5, dtype=np.int32), 3)
+    >>> work = TermAgglomeration(terms, Prior("multinomial", 1.0, 10.0), Plan())
+    >>> while work.advance():
+    ...     pass
+    >>> [(int(merge["left"]), int(merge["right"])) for merge in work.merges]
+    [(0, 1)]
+    """
+
+    def __init__(self, terms: Terms, prior: Prior, plan: Plan, census: Census | None = None) -> None:
+        self.plan = plan
+        self.state = make_state(terms, prior, census or take_census(terms, prior.model), plan)
+        self.n_kinds = int(self.state.counters[state.N_SLOTS])
+        self.finished = self.n_kinds == 0
+        self._is_filled = False
+        self._n_keyed = 0
+        self._forbid()
+        self._merge_first()
+
+    def _slot_of(self) -> Index:
+        """Say which slot each copy is in at the start."""
+        kinds = self.state.slots[: self.n_kinds]
+        slot_of = np.zeros(int(self.state.copies.max(initial=-1)) + 1, dtype=np.int64)
+        slot_of[self.state.copies] = np.repeat(np.arange(self.n_kinds), kinds["copies"])
+        return slot_of
+
+    def _forbid(self) -> None:
+        """Tell the slots of records that must not meet."""
+        if not self.plan.different:
+            return
+        slot_of = self._slot_of()
+        bans = make_records(2 * len(self.plan.different), state.BAN)
+        for i, (a, b) in enumerate(self.plan.different):
+            for j, (one, other) in enumerate(((a, b), (b, a))):
+                slot, at = self.state.slots[slot_of[one]], 2 * i + j
+                bans[at].partner, bans[at].after = slot_of[other], slot.ban
+                if slot.ban < 0:
+                    slot.last_ban = at
+                slot.ban = at
+        self.state = self.state._replace(bans=bans)
+
+    def _merge_first(self) -> None:
+        """Merge what must be together, and, where asked for, records of equal terms while that raises the odds."""
+        slot_of = self._slot_of() if self.plan.same else np.zeros(0, dtype=np.int64)
+        for a, b in self.plan.same:
+            one, other = self._find_slot(int(slot_of[a])), self._find_slot(int(slot_of[b]))
+            if one != other:
+                self._join(one, other)
+        for kind in range(self.n_kinds if self.plan.group_first else 0):
+            if self.state.slots[kind].copies < 2 or agglomerate.score_pair(self.state, kind, kind) <= 0:
+                continue
+            slot = self._join(kind, kind)
+            while self.state.slots[kind].copies and agglomerate.score_pair(self.state, slot, kind) > 0:
+                slot = self._join(slot, kind)
+
+    def _find_slot(self, slot: int) -> int:
+        """Follow a slot to the one it is in now."""
+        while self.state.slots[slot].copies == 0:
+            slot = int(self.state.slots[slot].inside)
+        return slot
+
+    def _join(self, one: int, other: int) -> int:
+        """Merge two slots whatever their log odds."""
+        while not agglomerate.has_room(self.state, one, other):
+            self._make_room()
+        return int(agglomerate.join(self.state, one, other, agglomerate.score_pair(self.state, one, other)))
+
+    def _make_room(self) -> None:
+        """Put what lives close together; where that is not much less than before, take larger arrays."""
+        now = self.state
+        needed = int(room.count_entries(now))
+        entries = make_records(2 * needed + 4096, state.ENTRY)
+        room.move_entries(now, entries)
+        index = now.index
+        postings.pack_all(index, now.query.seen)
+        if 4 * index.pool[1] < len(index.chunks):
+            n_chunks = len(index.chunks)
+            chunks = np.zeros((n_chunks + n_chunks // 2 + 1024, 16), dtype=np.int32)
+            chunks[:n_chunks] = index.chunks
+            index = index._replace(chunks=chunks)
+            postings.lengthen_pool(index, n_chunks)
+        self.state = now._replace(entries=entries, index=index)
+
+    def advance(self) -> bool:
+        """Work for some tens of milliseconds; return whether there is more to do."""
+        if self.finished:
+            return False
+        if not self._is_filled:
+            index = self.state.index
+            if index.pool[1] * 4 < len(index.chunks):
+                self._make_room()
+            self._is_filled = agglomerate.fill(self.state, SLICE_POSTINGS) == agglomerate.FINISHED
+            self._n_keyed = max(self._n_keyed, int(self.state.counters[state.N_KEYED]))
+            return True
+        answer = agglomerate.agglomerate(self.state, SLICE_POSTINGS)
+        if answer == agglomerate.SHORT_OF_ROOM:
+            self._make_room()
+        self.finished = answer == agglomerate.FINISHED
+        return not self.finished
+
+    @property
+    def merges(self) -> Records:
+        """The merges so far, in the order made (MERGE[k]; clusters are named by their smallest records)."""
+        return self.state.merges[: int(self.state.counters[state.N_MERGES])]
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What the work has cost so far."""
+        counted = {name: int(self.state.counters[place]) for name, place in COUNTERS.items()}
+        return {"n_kinds": self.n_kinds, **counted}
