@@ -15,11 +15,8 @@ import numpy as np
 from unsnarl.bayes.kinds import Kinds, find_kinds
 from unsnarl.bayes.prior import Census, Counts, Prior, make_weights, take_census
 from unsnarl.kernels.arrays import Records, make_records
-from unsnarl.kernels.bhc import agglomerate, postings, room, state
+from unsnarl.kernels.bhc import agglomerate, postings, rolls, room, state
 from unsnarl.model import Index, Terms
-
-SINGLE_BANDS = 16
-"""Single records of so many sizes have bands of their own."""
 
 SPLIT_RECORDS = 16
 """A term that so many records have gets a list for each band of clusters."""
@@ -69,7 +66,7 @@ class Plan:
 
 def _make_bands(n_records: int) -> Counts:
     """Give the smallest n_records of each band: single records by their extent, then merged clusters by size."""
-    firsts = [1] * SINGLE_BANDS + list(range(2, 9))
+    firsts = [1] * state.SINGLE_BANDS + list(range(2, 9))
     while firsts[-1] < n_records:
         firsts.append(math.ceil(firsts[-1] * 1.25))
     return np.array(firsts, dtype=np.int64)
@@ -98,6 +95,14 @@ def _make_index(n_with: Counts, n_bands: int, n_entries: int) -> state.Index:
     return index
 
 
+def _make_rolls(n_with: Counts, view: rolls.KindView) -> state.Rolls:
+    """Make the index of kinds: rolls by band for frequent terms."""
+    split = (n_with >= SPLIT_RECORDS).astype(np.int32)
+    ends = np.cumsum(np.where(split, state.SINGLE_BANDS, 1))
+    roll_of = np.concatenate([[0], ends])[:-1].astype(np.int32)
+    return rolls.make_rolls(view, roll_of, split, int(ends[-1]) if len(ends) else 0)
+
+
 def _make_table(n_slots: int) -> state.Table:
     half = 1
     while half < n_slots:
@@ -107,7 +112,7 @@ def _make_table(n_slots: int) -> state.Table:
     return state.Table(make_records((n_slots, 4), state.MATCH), keys, np.full(2 * half, -1, dtype=np.int32))
 
 
-def _make_slots(kinds: Kinds, model: str, n_slots: int, start_part: Counts) -> Records:
+def _make_slots(kinds: Kinds, model: str, n_slots: int, sizes: Index, start_part: Counts) -> Records:
     """Make the slots of the kinds; those of merged clusters are empty."""
     slots = make_records(n_slots, state.SLOT)
     n = len(kinds)
@@ -116,8 +121,7 @@ def _make_slots(kinds: Kinds, model: str, n_slots: int, start_part: Counts) -> R
     first["n_bars"] = 1 if model == "bernoulli" else 0
     first["n_lonely"], first["n_records"], first["copies"] = kinds.n_lonely, 1, kinds.n_copies
     first["extent"] = 1 if model == "bernoulli" else kinds.n_tokens
-    size = kinds.n_terms + kinds.n_lonely if model == "bernoulli" else kinds.n_tokens
-    first["band"] = np.minimum(size, SINGLE_BANDS) - 1
+    first["band"] = np.minimum(sizes, state.SINGLE_BANDS) - 1
     first["next_copy"], first["name"] = kinds.first_copy, kinds.copies[kinds.first_copy]
     first["part"] = start_part
     slots["ban"] = slots["last_ban"] = slots["inside"] = -1
@@ -142,17 +146,22 @@ def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.
     part = -weights.by_records[1] - weights.by_extent[extents] if n_records else np.zeros(0, dtype=np.int64)
     if prior.model == "bernoulli" and n_records:
         part = part + (kinds.n_terms + kinds.n_lonely).astype(np.int64) * weights.absent[1]
-    slots = _make_slots(kinds, prior.model, n_slots, part)
+    size = kinds.n_terms + kinds.n_lonely if prior.model == "bernoulli" else kinds.n_tokens
+    slots = _make_slots(kinds, prior.model, n_slots, size, part)
     np.add.at(bands["n_live"], slots["band"][: len(kinds)], 1)
     grid = _make_grid(n_records if prior.model == "bernoulli" else n_tokens)
     entries = make_records(3 * len(kinds.entries) + 1024, state.ENTRY)
     entries[: len(kinds.entries)] = kinds.entries
+    view = rolls.KindView(slots[: len(kinds)], entries, size.astype(np.int32))
     n_kept = len(kinds.kept)
+    index = _make_index(kinds.n_with, len(bands), len(kinds.entries))
     query = state.Query(
-        place=np.zeros(n_kept, dtype=np.int32),
+        counts=np.zeros(n_kept, dtype=np.int32),
+        ones=np.zeros(n_kept, dtype=np.int64),
+        sizes=np.full(rolls.LONGEST, state.NOTHING),
         seen=np.zeros(n_slots, dtype=np.int32),
         ceilings=np.zeros(len(bands), dtype=np.int64),
-        reach=np.zeros((len(bands), state.BAND_PLACES), dtype=np.int64),
+        reach=np.zeros((len(bands) + 2, state.BAND_PLACES), dtype=np.int64),
         memo=np.zeros(n_records + 2, dtype=np.int64),
         memo_of=np.zeros(n_records + 2, dtype=np.int32),
         best=np.zeros(64, dtype=np.int64),
@@ -161,11 +170,12 @@ def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.
     options = np.zeros(8, dtype=np.int64)
     options[state.MODEL], options[state.FLAGS] = MODELS[prior.model], flags
     options[state.FLOOR] = state.NOTHING if plan.whole_tree else 0
+    options[state.N_KINDS] = len(kinds)
     options[state.PARTNERS] = 1 if "partners" in plan.without else 4
     counters = np.zeros(16, dtype=np.int64)
     counters[state.N_SLOTS], counters[state.N_ENTRIES] = len(kinds), len(kinds.entries)
     return state.State(
-        slots, entries, weights, _make_index(kinds.n_with, len(bands), len(kinds.entries)), _make_table(n_slots), query,
+        slots, entries, weights, index, _make_rolls(kinds.n_with, view), _make_table(n_slots), query,
         bands, np.full((len(bands), len(grid)), state.NOTHING), grid, kinds.copies, make_records(1, state.BAN),
         make_records(max(n_records, 1), state.MERGE), options, counters,
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from unsnarl.kernels.bhc.bounds import raise_ceilings
 from unsnarl.kernels.bhc.fixed_point import soft_plus
-from unsnarl.kernels.bhc.odds import base_of, gain, gains_of, raise_ceilings
+from unsnarl.kernels.bhc.odds import gain, score_slot
 from unsnarl.kernels.bhc.postings import insert
+from unsnarl.kernels.bhc.rolls import strike_off
 from unsnarl.kernels.bhc.scan import begin_query, end_query, scan
 from unsnarl.kernels.bhc.state import (
     BERNOULLI,
@@ -17,6 +19,7 @@ from unsnarl.kernels.bhc.state import (
     N_DEFERRED,
     N_ENTRIES,
     N_INSERTED,
+    N_KINDS,
     N_MERGES,
     N_READ,
     N_SLOTS,
@@ -103,6 +106,9 @@ def _take_copy(state: State, slot: int, inside: int) -> None:
     what.inside = inside
     state.query.seen[slot] = GONE
     state.bands[what.band].n_live -= 1
+    if slot < state.options[N_KINDS]:
+        terms = state.entries[what.start : what.start + what.n_terms]
+        strike_off(state.rolls, state.query.seen, terms, what.band)
     set_key(state, slot, NOTHING, -1, -1)
 
 
@@ -156,7 +162,7 @@ def join(state: State, a: int, b: int, score: int) -> int:
 def score_pair(state: State, a: int, b: int) -> int:
     """Return the log odds of two slots. Needs: both live. Overwrites: query. Ties: none."""
     begin_query(state, a)
-    score = base_of(state, a, b) + gains_of(state, a, b)
+    score = score_slot(state, a, b)
     end_query(state, a)
     return score
 
@@ -186,7 +192,7 @@ def fill(state: State, budget: int) -> int:
             continue
         raise_ceilings(state, slot)
         scan(state, slot)
-        insert(state, slot)
+        insert(state, slot, slot < state.options[N_KINDS])
         settle(state, slot)
     build_tree(state.table, state.counters[N_SLOTS])
     return FINISHED
@@ -250,7 +256,7 @@ def agglomerate(state: State, budget: int) -> int:
             if state.slots[part].copies > 0:
                 settle(state, part)
         scan(state, new)
-        insert(state, new)
+        insert(state, new, False)
         settle(state, new)
         if flags & NO_DEFERRAL:
             _look_again(state, False)

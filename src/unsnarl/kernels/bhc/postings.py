@@ -1,4 +1,4 @@
-"""The inverted index: lists of slots, in chunks that are never moved."""
+"""The inverted index of merged clusters: lists of slots, in chunks that are never moved."""
 
 from __future__ import annotations
 
@@ -100,13 +100,14 @@ def head_of(index: Index, term: int, band: int) -> int:
 
 
 @kernel
-def insert(state: State, slot: int) -> None:
-    """Put a slot into the list of each of its terms, and into that of all slots.
+def insert(state: State, slot: int, is_kind: bool) -> None:
+    """Put a slot into the list of all slots and, unless it is a kind, into that of each of its terms.
 
     Needs: as many free chunks, and one more. Overwrites: index. Ties: none.
     """
     index, what = state.index, state.slots[slot]
-    for i in range(what.start, what.start + what.n_terms):
-        _push(index, head_of(index, state.entries[i].term, what.band), slot)
+    if not is_kind:
+        for i in range(what.start, what.start + what.n_terms):
+            _push(index, head_of(index, state.entries[i].term, what.band), slot)
     _push(index, head_of(index, len(index.list_of) - 1, what.band), slot)
     state.counters[N_INSERTED] += 1

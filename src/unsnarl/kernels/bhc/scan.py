@@ -1,6 +1,6 @@
 """Find the best partners of a slot: its terms, the rarest first, and for each the slots that have it.
 
-A slot that is met for the first time shares no rarer term of the query; what it can still reach is known for its band
+A slot that is met for the first time shares no rarer term; what it can still reach is known for its band
 (`find_reach`). As soon as that is less than what matters, the lists of all more frequent terms are left unread: for
 single records and for merged clusters alike.
 """
@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from unsnarl.kernels.bhc.odds import base_of, find_ceiling, find_reach, gains_of
+from unsnarl.kernels.bhc.bounds import find_ceilings, find_reach
+from unsnarl.kernels.bhc.odds import absent_gain, absent_part, absent_parts, gain, score_slot, sum_gains
 from unsnarl.kernels.bhc.postings import head_of, pack
+from unsnarl.kernels.bhc.rolls import LONGEST, TOO_LONG
 from unsnarl.kernels.bhc.state import (
     BAND_PLACES,
+    BERNOULLI,
     DISJOINT,
     FLAGS,
     FLOOR,
     GONE,
+    MODEL,
     N_MET,
     N_READ,
     N_SCANS,
@@ -24,7 +28,7 @@ from unsnarl.kernels.bhc.state import (
     NO_INDEX,
     NOTHING,
     SERIAL,
-    UNLIMITED,
+    SINGLE_BANDS,
     State,
 )
 from unsnarl.kernels.bhc.table import needed, offer
@@ -32,101 +36,175 @@ from unsnarl.kernels.jit import kernel
 
 
 @kernel
-def _judge(state: State, slot: int, other: int, above: int) -> None:
-    """Score a slot that has been met for the first time, unless it cannot matter; offer it where it does.
-
-    Needs: `above` is no less than what shared terms can add. Overwrites: the row of `slot`, seen, counters. Ties: none.
-    """
+def _score_and_offer(state: State, slot: int, other: int) -> None:
+    """Score a slot, and offer it where it matters. Overwrites: the row of `slot`, seen, counters."""
     state.query.seen[other] = state.counters[SERIAL]
-    state.counters[N_MET] += 1
-    base = base_of(state, slot, other)
-    if above < UNLIMITED and base + above < needed(state, slot):
-        return
     state.counters[N_SCORED] += 1
-    score = base + gains_of(state, slot, other)
+    score = score_slot(state, slot, other)
     if score >= needed(state, slot):
         offer(state, slot, other, state.slots[other].name, score)
 
 
 @kernel
-def _walk(state: State, slot: int, head: int, place: int, above: int) -> None:
-    """Judge every slot of a list that is older than the one in question and has not been met.
+def _read_roll(state: State, slot: int, start: int, stop: int, first: int) -> None:
+    """Score the kinds of a roll that are older than a slot, and offer those that matter.
 
-    place  of the term in the list of the query's terms; -1 for the list of all slots
-    above  for that list: the most that shared terms can add
+    first  what the term of the roll adds
 
-    Needs: nothing. Overwrites: the row of `slot`, seen, counters; the list, where many are gone. Each turn: one chunk
-    has been read. Ties: none.
+    Needs: no kind of the roll shares a rarer term, or it has been scored. Overwrites: the row of `slot`, seen,
+    counters. Each turn: entries before `at` are scored. Ties: none.
     """
-    query, index, slots = state.query, state.index, state.slots
-    serial = np.int32(state.counters[SERIAL])
-    n_gone = n_read = 0
+    words, ones, sizes = state.rolls.words, state.query.ones, state.query.sizes
+    seen, serial = state.query.seen, np.int32(state.counters[SERIAL])
+    need = needed(state, slot)
+    n_read = n_long = 0
+    at = start
+    while at < stop:
+        other = np.int64(words[at])
+        if other >= slot:
+            break
+        length = words[at + 1] % LONGEST
+        size = words[at + 1] // LONGEST
+        at += 2
+        n_read += 1
+        if length == TOO_LONG:
+            if seen[other] != serial and seen[other] != GONE:
+                _score_and_offer(state, slot, other)
+                need = needed(state, slot)
+            n_long += 1
+            continue
+        score = first + sizes[size]
+        for i in range(at, at + length):
+            score += ones[words[i]]
+        at += length
+        if score >= need and seen[other] != serial and seen[other] != GONE:
+            seen[other] = serial
+            offer(state, slot, other, state.slots[other].name, score)
+            need = needed(state, slot)
+    state.counters[N_READ] += n_read
+    state.counters[N_MET] += n_read
+    state.counters[N_SCORED] += n_read - n_long
+
+
+@kernel
+def _meet_kinds(state: State, slot: int) -> None:
+    """Score the older kinds that share a term, as far as they can matter.
+
+    Needs: reach is found. Overwrites: as _read_roll. Each turn: no kind that matters and shares a term from place i on
+    is left. Ties: none.
+    """
+    what, rolls, query = state.slots[slot], state.rolls, state.query
+    over = query.reach[len(state.bands)]
+    for i in range(what.n_terms - 1, -1, -1):
+        term = state.entries[what.start + i].term
+        place = min(i, BAND_PLACES - 1)
+        need = needed(state, slot)
+        if over[place] < need:
+            return
+        roll = np.int64(rolls.roll_of[term])
+        for b in range(SINGLE_BANDS if rolls.split[term] else 1):
+            start, stop = rolls.start[roll + b], rolls.stop[roll + b]
+            if start < stop and (not rolls.split[term] or query.reach[b, place] >= need):
+                _read_roll(state, slot, start, stop, query.ones[term])
+                need = needed(state, slot)
+
+
+@kernel
+def _read_list(state: State, slot: int, head: int, place: int) -> None:
+    """Score the merged clusters of a list that are older than a slot and have not been met, unless they cannot matter.
+
+    place  of the list's term among those of the slot
+
+    Needs: reach is found. Overwrites: the row of `slot`, seen, counters; the list, where many are gone. Each turn: one
+    slot of the list is done. Ties: none.
+    """
+    query, index, slots, weights, entries = state.query, state.index, state.slots, state.weights, state.entries
+    serial, what = np.int32(state.counters[SERIAL]), state.slots[slot]
+    is_bernoulli = state.options[MODEL] == BERNOULLI
+    need = needed(state, slot)
+    n_gone = n_read = n_met = n_scored = 0
     chunk = index.heads[head]
     while chunk >= 0:
-        n_slots = index.chunks[chunk, 1]
-        for i in range(n_slots):
-            other = index.chunks[chunk, 2 + i]
-            seen = query.seen[other]
-            if seen == serial or other > slot:
+        for i in range(2, 2 + index.chunks[chunk, 1]):
+            other = np.int64(index.chunks[chunk, i])
+            n_read += 1
+            if query.seen[other] == serial or other > slot:
                 continue
-            if seen == GONE:
+            if query.seen[other] == GONE:
                 n_gone += 1
                 continue
-            if place >= 0:
-                band = slots[other].band
-                above = query.reach[band, place]
-                if above < needed(state, slot):
-                    continue
-                above -= query.ceilings[band]
-            _judge(state, slot, other, above)
-        n_read += n_slots
+            it = slots[other]
+            above = query.reach[it.band, place]
+            if above < need:
+                continue
+            query.seen[other] = serial
+            n_met += 1
+            n = what.n_records + it.n_records
+            score = weights.by_records[n] + weights.by_extent[what.extent + it.extent] + what.part + it.part
+            if is_bernoulli:
+                score += absent_parts(query, entries, weights.absent, what, it, np.int64(serial))
+            if score + (above - query.ceilings[it.band]) < need:
+                continue
+            n_scored += 1
+            score += sum_gains(weights, entries, query.counts, it, n if is_bernoulli else 0)
+            if score >= need:
+                offer(state, slot, other, it.name, score)
+                need = needed(state, slot)
         chunk = index.chunks[chunk, 0]
     state.counters[N_READ] += n_read
+    state.counters[N_MET] += n_met
+    state.counters[N_SCORED] += n_scored
     if 4 * n_gone > n_read:
         pack(index, query.seen, head)
 
 
 @kernel
-def _walk_all(state: State, slot: int) -> None:
-    """Judge all older slots whose band can matter though they share no term, or all there are without the index.
+def _meet_clusters(state: State, slot: int) -> None:
+    """Score the older merged clusters that share a term, as far as they can matter.
 
-    Needs: nothing. Overwrites: as _walk. Each turn: bands up to b are done. Ties: none.
+    Needs: reach is found. Overwrites: as _read_list. Each turn: no cluster that matters and shares a term from place i
+    on is left. Ties: none.
     """
-    last = len(state.index.list_of) - 1
-    everything = state.options[FLAGS] & NO_INDEX or state.options[FLOOR] < NOTHING // 2
-    # What has not been met by now shares nothing, or nothing that could make it matter.
-    above = UNLIMITED if everything else np.int64(0)
-    for b in range(len(state.bands)):
-        if state.bands[b].n_live and (everything or state.query.ceilings[b] >= needed(state, slot)):
-            _walk(state, slot, head_of(state.index, last, b), -1, above)
-
-
-@kernel
-def _walk_terms(state: State, slot: int) -> None:
-    """Judge the older slots that share a term, as far as they can matter.
-
-    Needs: reach is written. Overwrites: as _walk. Each turn: no slot that matters and shares a term from place i on
-    is left. Ties: none.
-    """
-    what, query, index = state.slots[slot], state.query, state.index
+    what, index, query = state.slots[slot], state.index, state.query
+    over = query.reach[len(state.bands) + 1]
     for i in range(what.n_terms - 1, -1, -1):
         term = state.entries[what.start + i].term
         place = min(i, BAND_PLACES - 1)
-        is_over = True
-        if index.split[term]:
-            for b in range(len(state.bands)):
-                if state.bands[b].n_live and query.reach[b, place] >= needed(state, slot):
-                    is_over = False
-                    _walk(state, slot, index.list_of[term] + b, place, UNLIMITED)
-        else:
-            for b in range(len(state.bands)):
-                if state.bands[b].n_live and query.reach[b, place] >= needed(state, slot):
-                    is_over = False
-                    break
-            if not is_over:
-                _walk(state, slot, index.list_of[term], place, UNLIMITED)
-        if is_over:
+        need = needed(state, slot)
+        if over[place] < need:
             return
+        head = np.int64(index.list_of[term])
+        for b in range(SINGLE_BANDS if index.split[term] else 0, len(state.bands) if index.split[term] else 1):
+            if index.heads[head + b] >= 0 and (not index.split[term] or query.reach[b, place] >= need):
+                _read_list(state, slot, head + b, place)
+                need = needed(state, slot)
+
+
+@kernel
+def _meet_all(state: State, slot: int) -> None:
+    """Score all older slots whose band can matter though they share no term, or all there are without the index.
+
+    Needs: ceilings are found. Overwrites: the row of `slot`, seen, counters. Each turn: bands up to b are done. Ties:
+    none.
+    """
+    index, query = state.index, state.query
+    last = len(index.list_of) - 1
+    serial = state.counters[SERIAL]
+    everything = state.options[FLAGS] & NO_INDEX != 0 or state.options[FLOOR] < NOTHING // 2
+    for b in range(len(state.bands)):
+        if state.bands[b].n_live == 0 or not (everything or query.ceilings[b] >= needed(state, slot)):
+            continue
+        head = head_of(index, last, b)
+        pack(index, query.seen, head)
+        chunk = index.heads[head]
+        while chunk >= 0:
+            for i in range(2, 2 + index.chunks[chunk, 1]):
+                other = np.int64(index.chunks[chunk, i])
+                if other < slot and query.seen[other] != serial:
+                    state.counters[N_MET] += 1
+                    _score_and_offer(state, slot, other)
+            state.counters[N_READ] += index.chunks[chunk, 1]
+            chunk = index.chunks[chunk, 0]
 
 
 @kernel
@@ -146,20 +224,40 @@ def _skip_banned(state: State, slot: int) -> None:
 
 @kernel
 def begin_query(state: State, slot: int) -> None:
-    """Make a slot the one in question. Overwrites: place, serial number, seen. Ties: none."""
-    what = state.slots[slot]
+    """Make a slot the one in question. Overwrites: query, serial number. Ties: none."""
+    what, query, weights, entries = state.slots[slot], state.query, state.weights, state.entries
+    is_bernoulli = state.options[MODEL] == BERNOULLI
+    n = what.n_records + 1
     state.counters[SERIAL] += 1
-    state.query.seen[slot] = state.counters[SERIAL]
-    for i in range(what.n_terms):
-        state.query.place[state.entries[what.start + i].term] = i + 1
+    query.seen[slot] = state.counters[SERIAL]
+    for i in range(what.start, what.start + what.n_terms):
+        term, count = entries[i].term, entries[i].count
+        query.counts[term] = count
+        # A term that only this slot has is never asked for.
+        query.ones[term] = 0
+        if count < weights.most[term]:
+            query.ones[term] = gain(weights, term, count, 1)
+            if is_bernoulli:
+                query.ones[term] += absent_gain(weights.absent, n, count, 1)
+    fixed = weights.by_records[min(n, len(weights.by_records) - 1)] + what.part - weights.by_records[1]
+    if is_bernoulli:
+        if n < len(weights.absent):
+            fixed += absent_part(entries, weights.absent, what, n) + weights.by_extent[n] - weights.by_extent[1]
+            for size in range(LONGEST):
+                query.sizes[size] = fixed + size * (weights.absent[n - 1] - weights.absent[n] + weights.absent[1])
+        return
+    for size in range(min(LONGEST, len(weights.by_extent) - what.extent)):
+        query.sizes[size] = fixed + weights.by_extent[what.extent + size] - weights.by_extent[size]
 
 
 @kernel
 def end_query(state: State, slot: int) -> None:
-    """Forget the terms of the slot in question. Overwrites: place. Ties: none."""
-    what = state.slots[slot]
-    for i in range(what.n_terms):
-        state.query.place[state.entries[what.start + i].term] = 0
+    """Forget the terms of the slot in question. Overwrites: counts, ones. Ties: none."""
+    what, query = state.slots[slot], state.query
+    for i in range(what.start, what.start + what.n_terms):
+        term = state.entries[i].term
+        query.counts[term] = 0
+        query.ones[term] = 0
 
 
 @kernel
@@ -168,25 +266,22 @@ def scan(state: State, slot: int) -> None:
 
     Needs: the slot lives. Overwrites: its row, query, counters. Ties: smaller name.
     """
-    what, query = state.slots[slot], state.query
+    what = state.slots[slot]
     what.at = what.n_matches = 0
     state.counters[N_SCANS] += 1
     begin_query(state, slot)
     _skip_banned(state, slot)
     if what.copies > 1:
-        score = base_of(state, slot, slot) + gains_of(state, slot, slot)
+        score = score_slot(state, slot, slot)
         state.counters[N_SCORED] += 1
         if score >= needed(state, slot):
             offer(state, slot, slot, state.copies[what.next_copy + 1], score)
     has_no_floor = state.options[FLOOR] < NOTHING // 2
-    for b in range(len(state.bands)):
-        if state.bands[b].n_live:
-            query.ceilings[b] = find_ceiling(state, slot, b)
+    find_ceilings(state, slot)
     if not (has_no_floor or state.options[FLAGS] & NO_INDEX):
-        for b in range(len(state.bands)):
-            if state.bands[b].n_live:
-                find_reach(state, slot, b)
-        _walk_terms(state, slot)
+        find_reach(state, slot)
+        _meet_kinds(state, slot)
+        _meet_clusters(state, slot)
     if has_no_floor or state.options[FLAGS] & (NO_INDEX | DISJOINT):
-        _walk_all(state, slot)
+        _meet_all(state, slot)
     end_query(state, slot)

@@ -66,6 +66,9 @@ MODEL, FLOOR, PARTNERS, FLAGS, N_KINDS = 0, 1, 2, 3, 4
 NO_TABLE, NO_DEFERRAL, NO_INDEX, NO_SKIPPING, DISJOINT = 1, 2, 4, 8, 16
 """Bits of options[FLAGS]."""
 
+SINGLE_BANDS = 16
+"""Bands of kinds; those of merged clusters come after."""
+
 N_SLOTS, N_ENTRIES, N_MERGES, SERIAL, N_READ, N_MET, N_SCORED, N_SCANS, N_DEFERRED, N_KEYED, N_INSERTED = range(11)
 """Places in `counters`: postings read, candidates met, candidates scored, rows filled, partners found gone, slots
 with a key, slots in the index."""
@@ -94,7 +97,7 @@ class Weights(NamedTuple):
 
 
 class Index(NamedTuple):
-    """From a term to the slots that have it.
+    """From a term to the merged clusters that have it.
 
     list_of   int32[V+1]  first list of a term; the last one is of all slots
     split     int32[V+1]  1: the term has a list for each band, 0: one list
@@ -108,6 +111,25 @@ class Index(NamedTuple):
     heads: Int32
     chunks: Int32
     pool: Int64
+
+
+class Rolls(NamedTuple):
+    """From a term to the kinds that have it (rolls.py says what an entry is).
+
+    roll_of       int32[V]    first roll of a term
+    split         int32[V]    1: the term has a roll for each band of kinds, 0: one roll
+    start, stop   int64[r+1], int64[r]  the words of each roll
+    words         int32
+    n_in, n_gone  int32[r]    entries of each roll, and how many of them are gone
+    """
+
+    roll_of: Int32
+    split: Int32
+    start: Int64
+    stop: Int64
+    words: Int32
+    n_in: Int32
+    n_gone: Int32
 
 
 class Table(NamedTuple):
@@ -126,15 +148,21 @@ class Table(NamedTuple):
 class Query(NamedTuple):
     """What belongs to the slot that is being scored against the others.
 
-    place  int32[V]  1 + the place of a term in its list, 0 where it has not got it
-    seen   int32[s]  the serial number of the last query that met a slot; GONE where it is gone
-    ceilings  int64[bands]  the most the log odds can be with a slot of a band that shares nothing
-    reach  int64[bands, BAND_PLACES]  the most the log odds can be with a slot of a band, if no rarer term is shared
-    memo   int64[n+1], memo_of int32[n+1]  the absent part by number of records, and the query it is for
-    best   int64  the largest gains so far, for bounds
+    counts    int32[V]  how often it has each term
+    ones      int64[V]  what a term adds to its log odds with a kind that has it once
+    sizes     int64     its log odds with a kind of each size, but for shared terms
+    seen      int32[s]  the serial number of the last query that a slot has been offered to or scored by; GONE where it
+                        is gone
+    ceilings  int64[b]  the most the log odds can be with a slot of a band that shares nothing
+    reach     int64[b + 2, BAND_PLACES]  the most they can be if no rarer term is shared; then the most of all bands of
+                        kinds, and of all bands of merged clusters
+    memo      int64[n+1], memo_of int32[n+1]  the absent part by number of records, and the query it is for
+    best      int64     the largest gains so far, for bounds
     """
 
-    place: Int32
+    counts: Int32
+    ones: Int64
+    sizes: Int64
     seen: Int32
     ceilings: Int64
     reach: Int64
@@ -148,7 +176,7 @@ class State(NamedTuple):
 
     slots     SLOT[s]
     entries   ENTRY       terms of all slots
-    weights, index, table, query
+    weights, index, rolls, table, query
     bands     BAND[b]
     ceilings  int64[b, g]  most that any slot of a band has brought to a partner of extent grid[i] or more
     grid      int32[g]    extents, increasing
@@ -162,6 +190,7 @@ class State(NamedTuple):
     entries: Records
     weights: Weights
     index: Index
+    rolls: Rolls
     table: Table
     query: Query
     bands: Records
