@@ -64,14 +64,22 @@ class Plan:
     different: list[tuple[int, int]] = field(default_factory=list)
 
 
-def _make_bands(n_records: int) -> Counts:
-    """Give the smallest n_records of each band: single records by their extent, then merged clusters by size."""
-    firsts = [1] * state.SINGLE_BANDS + list(range(2, 9))
-    while firsts[-1] < n_records:
-        firsts.append(math.ceil(firsts[-1] * 1.25))
-    return np.array(firsts, dtype=np.int64)
+def _make_bands(n_records: int, n_terms: Index) -> Records:
+    """Make the bands: kinds by their size, merged clusters by records and, where these are few, by terms.
 
-
+    n_terms  int32[k]  terms of each kind
+    """
+    typical = float(np.median(n_terms)) if len(n_terms) else 1.0
+    limits = [(1, 0)] * state.SINGLE_BANDS
+    first = 2
+    while first <= n_records:
+        # The terms of a cluster grow slowly with its records.
+        shares = (0.0, 0.9, 1.15, 1.4, 1.8) if first < 14 else (0.0,)
+        limits += [(first, math.ceil(share * typical * first**0.25)) for share in shares]
+        first = max(first + 1, math.ceil(first * 1.4))
+    bands = make_records(len(limits), state.BAND)
+    bands["first"], bands["first_terms"] = np.array(limits).T
+    return bands
 
 
 def _make_grid(most: int) -> Index:
@@ -82,25 +90,25 @@ def _make_grid(most: int) -> Index:
     return np.array(grid, dtype=np.int32)
 
 
-def _make_index(n_with: Counts, n_bands: int, n_entries: int) -> state.Index:
-    """Make an empty index: lists by band for frequent terms and for the list of all slots."""
-    split = np.concatenate([n_with >= SPLIT_RECORDS, [True]]).astype(np.int32)
-    n_lists = np.where(split, n_bands, 1)
-    list_of = np.concatenate([[0], np.cumsum(n_lists)[:-1]]).astype(np.int32)
-    heads = np.full(int(n_lists.sum()), -1, dtype=np.int32)
-    n_chunks = n_entries // 6 + len(heads) // 4 + 1024
-    index = state.Index(list_of, split, heads, np.zeros((n_chunks, 16), dtype=np.int32), np.zeros(2, dtype=np.int64))
-    index.pool[0] = -1
-    postings.lengthen_pool(index, 0)
-    return index
+def _make_lists(n_with: Counts, n_bands: int) -> tuple[Index, Index, int]:
+    """Give each term a list, and a frequent one a list for each band: first list, whether split, number of lists."""
+    split = (n_with >= SPLIT_RECORDS).astype(np.int32)
+    ends = np.cumsum(np.where(split, n_bands, 1))
+    return np.concatenate([[0], ends])[:-1].astype(np.int32), split, int(ends[-1]) if len(ends) else 0
+
+
+def _make_postings(n_with: Counts, n_bands: int) -> state.Postings:
+    """Make an empty index of merged clusters."""
+    list_of, split, n_lists = _make_lists(n_with, n_bands)
+    start, stop, limit = (np.zeros(n_lists, dtype=np.int64) for _ in range(3))
+    n_in, n_gone = (np.zeros(n_lists, dtype=np.int32) for _ in range(2))
+    words = np.zeros(1 << 16, dtype=np.int32)
+    return state.Postings(list_of, split, start, stop, limit, words, n_in, n_gone, np.zeros(1, dtype=np.int64))
 
 
 def _make_rolls(n_with: Counts, view: rolls.KindView) -> state.Rolls:
     """Make the index of kinds: rolls by band for frequent terms."""
-    split = (n_with >= SPLIT_RECORDS).astype(np.int32)
-    ends = np.cumsum(np.where(split, state.SINGLE_BANDS, 1))
-    roll_of = np.concatenate([[0], ends])[:-1].astype(np.int32)
-    return rolls.make_rolls(view, roll_of, split, int(ends[-1]) if len(ends) else 0)
+    return rolls.make_rolls(view, *_make_lists(n_with, state.SINGLE_BANDS))
 
 
 def _make_table(n_slots: int) -> state.Table:
@@ -139,9 +147,7 @@ def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.
     n_slots = len(kinds) + max(n_records - 1, 0) + 1
     n_tokens = int((kinds.n_tokens * kinds.n_copies).sum())
     weights = make_weights(prior, census, kinds.kept, n_records, n_tokens)
-    firsts = _make_bands(n_records)
-    bands = make_records(len(firsts), state.BAND)
-    bands["first"] = firsts
+    bands = _make_bands(n_records, kinds.n_terms)
     extents = np.int64(1) if prior.model == "bernoulli" else kinds.n_tokens
     part = -weights.by_records[1] - weights.by_extent[extents] if n_records else np.zeros(0, dtype=np.int64)
     if prior.model == "bernoulli" and n_records:
@@ -154,7 +160,7 @@ def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.
     entries[: len(kinds.entries)] = kinds.entries
     view = rolls.KindView(slots[: len(kinds)], entries, size.astype(np.int32))
     n_kept = len(kinds.kept)
-    index = _make_index(kinds.n_with, len(bands), len(kinds.entries))
+    live = np.zeros(n_slots, dtype=np.int32)
     query = state.Query(
         counts=np.zeros(n_kept, dtype=np.int32),
         ones=np.zeros(n_kept, dtype=np.int64),
@@ -164,7 +170,8 @@ def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.
         reach=np.zeros((len(bands) + 2, state.BAND_PLACES), dtype=np.int64),
         memo=np.zeros(n_records + 2, dtype=np.int64),
         memo_of=np.zeros(n_records + 2, dtype=np.int32),
-        best=np.zeros(64, dtype=np.int64),
+        best=np.zeros(state.BEST, dtype=np.int64),
+        sums=np.zeros(state.BEST, dtype=np.int64),
     )
     flags = sum(IDEAS[idea] for idea in plan.without) | (state.DISJOINT if plan.disjoint else 0)
     options = np.zeros(8, dtype=np.int64)
@@ -175,8 +182,9 @@ def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.
     counters = np.zeros(16, dtype=np.int64)
     counters[state.N_SLOTS], counters[state.N_ENTRIES] = len(kinds), len(kinds.entries)
     return state.State(
-        slots, entries, weights, index, _make_rolls(kinds.n_with, view), _make_table(n_slots), query,
-        bands, np.full((len(bands), len(grid)), state.NOTHING), grid, kinds.copies, make_records(1, state.BAN),
+        slots, entries, weights, _make_postings(kinds.n_with, len(bands)), _make_rolls(kinds.n_with, view),
+        _make_table(n_slots), query, bands, np.full((len(bands), len(grid)), state.NOTHING), grid, live, live.copy(),
+        kinds.copies, make_records(1, state.BAN),
         make_records(max(n_records, 1), state.MERGE), options, counters,
     )
 
@@ -202,8 +210,6 @@ class TermAgglomeration:
         self.state = make_state(terms, prior, census or take_census(terms, prior.model), plan)
         self.n_kinds = int(self.state.counters[state.N_SLOTS])
         self.finished = self.n_kinds == 0
-        self._is_filled = False
-        self._n_keyed = 0
         self._forbid()
         self._merge_first()
 
@@ -261,27 +267,15 @@ class TermAgglomeration:
         needed = int(room.count_entries(now))
         entries = make_records(2 * needed + 4096, state.ENTRY)
         room.move_entries(now, entries)
-        index = now.index
-        postings.pack_all(index, now.query.seen)
-        if 4 * index.pool[1] < len(index.chunks):
-            n_chunks = len(index.chunks)
-            chunks = np.zeros((n_chunks + n_chunks // 2 + 1024, 16), dtype=np.int32)
-            chunks[:n_chunks] = index.chunks
-            index = index._replace(chunks=chunks)
-            postings.lengthen_pool(index, n_chunks)
-        self.state = now._replace(entries=entries, index=index)
+        found = now.postings
+        words = np.zeros(2 * int((found.stop - found.start).sum()) + (1 << 20), dtype=np.int32)
+        postings.lay_out_anew(found, now.query.seen, words)
+        self.state = now._replace(entries=entries, postings=found._replace(words=words))
 
     def advance(self) -> bool:
         """Work for some tens of milliseconds; return whether there is more to do."""
         if self.finished:
             return False
-        if not self._is_filled:
-            index = self.state.index
-            if index.pool[1] * 4 < len(index.chunks):
-                self._make_room()
-            self._is_filled = agglomerate.fill(self.state, SLICE_POSTINGS) == agglomerate.FINISHED
-            self._n_keyed = max(self._n_keyed, int(self.state.counters[state.N_KEYED]))
-            return True
         answer = agglomerate.agglomerate(self.state, SLICE_POSTINGS)
         if answer == agglomerate.SHORT_OF_ROOM:
             self._make_room()

@@ -7,7 +7,7 @@ import numpy as np
 from unsnarl.kernels.bhc.bounds import raise_ceilings
 from unsnarl.kernels.bhc.fixed_point import soft_plus
 from unsnarl.kernels.bhc.odds import gain, score_slot
-from unsnarl.kernels.bhc.postings import insert
+from unsnarl.kernels.bhc.postings import has_places, insert, withdraw
 from unsnarl.kernels.bhc.rolls import strike_off
 from unsnarl.kernels.bhc.scan import begin_query, end_query, scan
 from unsnarl.kernels.bhc.state import (
@@ -20,6 +20,7 @@ from unsnarl.kernels.bhc.state import (
     N_ENTRIES,
     N_INSERTED,
     N_KINDS,
+    N_LIVE,
     N_MERGES,
     N_READ,
     N_SLOTS,
@@ -28,7 +29,7 @@ from unsnarl.kernels.bhc.state import (
     NOTHING,
     State,
 )
-from unsnarl.kernels.bhc.table import build_tree, name_beside, set_key, settle
+from unsnarl.kernels.bhc.table import name_beside, set_key, settle
 from unsnarl.kernels.jit import kernel
 
 FINISHED = 0
@@ -109,14 +110,21 @@ def _take_copy(state: State, slot: int, inside: int) -> None:
     if slot < state.options[N_KINDS]:
         terms = state.entries[what.start : what.start + what.n_terms]
         strike_off(state.rolls, state.query.seen, terms, what.band)
+    elif slot < state.counters[N_INSERTED]:
+        withdraw(state, slot)
+    if slot < state.counters[N_INSERTED]:
+        state.counters[N_LIVE] -= 1
+        last = state.live[state.counters[N_LIVE]]
+        state.live[state.live_at[slot]] = last
+        state.live_at[last] = state.live_at[slot]
     set_key(state, slot, NOTHING, -1, -1)
 
 
 @kernel
-def _find_band(state: State, n_records: int) -> int:
-    """Return the band of merged clusters of that many records."""
+def _find_band(state: State, n_records: int, n_terms: int) -> int:
+    """Return the band of merged clusters of that many records and terms."""
     b = len(state.bands) - 1
-    while state.bands[b].first > n_records:
+    while state.bands[b].first > n_records or state.bands[b].first_terms > n_terms:
         b -= 1
     return b
 
@@ -142,9 +150,9 @@ def join(state: State, a: int, b: int, score: int) -> int:
     elif right.ban >= 0:
         state.bans[what.last_ban].after = right.ban
         what.last_ban = right.last_ban
-    what.band = _find_band(state, what.n_records)
     what.at = what.n_matches = 0
     _join_terms(state, a, b, slot)
+    what.band = _find_band(state, what.n_records, what.n_terms)
     if state.options[MODEL] == BERNOULLI:
         write_bars(state, slot)
     merge = state.merges[state.counters[N_MERGES]]
@@ -154,7 +162,6 @@ def join(state: State, a: int, b: int, score: int) -> int:
     _take_copy(state, a, slot)
     _take_copy(state, b, slot)
     state.bands[what.band].n_live += 1
-    raise_ceilings(state, slot)
     return slot
 
 
@@ -169,33 +176,27 @@ def score_pair(state: State, a: int, b: int) -> int:
 
 @kernel
 def has_room(state: State, a: int, b: int) -> bool:
-    """Say whether two slots can be joined and indexed: else the entries or the chunks must grow first."""
+    """Say whether there is room for the terms of two slots together."""
     n_terms = state.slots[a].n_terms + state.slots[b].n_terms
-    has_entries = len(state.entries) - state.counters[N_ENTRIES] > 2 * n_terms
-    return has_entries and state.index.pool[1] > n_terms + 1
+    return len(state.entries) - state.counters[N_ENTRIES] > 2 * n_terms
 
 
 @kernel
-def fill(state: State, budget: int) -> int:
-    """Scan and index the slots that are there at the start: FINISHED, or GOING_ON after about `budget` postings.
+def _take_in(state: State, slot: int) -> None:
+    """Give a slot its row and its place in the index.
 
-    Needs: room. Overwrites: all but slots' terms. Each turn: one more slot has its row and is in the index. Ties: none.
+    Needs: all older slots have theirs; room. Overwrites: table, query, index. Ties: none.
     """
-    stop = state.counters[N_READ] + budget
-    while state.counters[N_INSERTED] < state.counters[N_SLOTS]:
-        if state.counters[N_READ] >= stop:
-            return GOING_ON
-        slot = state.counters[N_INSERTED]
-        state.counters[N_READ] += 1
-        if state.slots[slot].copies == 0:
-            state.counters[N_INSERTED] += 1
-            continue
-        raise_ceilings(state, slot)
-        scan(state, slot)
-        insert(state, slot, slot < state.options[N_KINDS])
-        settle(state, slot)
-    build_tree(state.table, state.counters[N_SLOTS])
-    return FINISHED
+    raise_ceilings(state, slot)
+    scan(state, slot)
+    if slot < state.options[N_KINDS]:
+        state.counters[N_INSERTED] += 1
+    else:
+        insert(state, slot)
+    state.live_at[slot] = state.counters[N_LIVE]
+    state.live[state.counters[N_LIVE]] = slot
+    state.counters[N_LIVE] += 1
+    settle(state, slot)
 
 
 @kernel
@@ -220,15 +221,29 @@ def _look_again(state: State, everywhere: bool) -> None:
 def agglomerate(state: State, budget: int) -> int:
     """Merge best pairs until none has log odds over the floor: FINISHED.
 
-    Returns GOING_ON after about `budget` postings, and SHORT_OF_ROOM, nothing done, where entries or chunks must grow.
+    Returns GOING_ON after about `budget` entries, and SHORT_OF_ROOM, where arrays must grow first.
 
-    Needs: a state left by `fill` or by an earlier call. Overwrites: all of it. Each turn: either the best pair of all
-    is merged, or a key that had become a bound is brought nearer the truth. Ties: smaller first name, then smaller
-    second name.
+    Needs: a state with its kinds, or left by an earlier call. Overwrites: all of it. Each turn: a slot gets its row and
+    its place in the index; if all have them, the best pair of all is merged, or a key that had become a bound is
+    brought nearer the truth. Ties: smaller first name, then smaller second name.
     """
     flags, counters, table = state.options[FLAGS], state.counters, state.table
     stop = counters[N_READ] + budget
     while True:
+        new = counters[N_INSERTED]
+        if new < counters[N_SLOTS]:
+            if counters[N_READ] >= stop:
+                return GOING_ON
+            counters[N_READ] += 1
+            if state.slots[new].copies == 0:
+                counters[N_INSERTED] += 1
+                continue
+            if new >= state.options[N_KINDS] and not has_places(state, new):
+                return SHORT_OF_ROOM
+            _take_in(state, new)
+            if flags & NO_DEFERRAL and new + 1 == counters[N_SLOTS]:
+                _look_again(state, False)
+            continue
         if flags & NO_TABLE:
             _look_again(state, True)
         slot = np.int64(table.tree[1])
@@ -251,12 +266,7 @@ def agglomerate(state: State, budget: int) -> int:
             continue
         if not has_room(state, slot, other):
             return SHORT_OF_ROOM
-        new = join(state, slot, other, key.score)
+        join(state, slot, other, key.score)
         for part in (slot, other):
             if state.slots[part].copies > 0:
                 settle(state, part)
-        scan(state, new)
-        insert(state, new, False)
-        settle(state, new)
-        if flags & NO_DEFERRAL:
-            _look_again(state, False)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from unsnarl.kernels.arrays import Int32, Int64
+from unsnarl.kernels.arrays import Int32, Int64, Records
 from unsnarl.kernels.bhc.odds import absent_gain, absent_part, gain
 from unsnarl.kernels.bhc.state import (
     BAND_PLACES,
+    BEST,
     BERNOULLI,
     FLAGS,
     MODEL,
@@ -87,55 +88,77 @@ def find_ceilings(state: State, slot: int) -> None:
 
 
 @kernel
-def _add_to_best(best: Int64, n_best: int, most: int, found: int) -> int:
-    """Put a gain among the `most` largest, best[:n_best] falling; return what that adds to their sum."""
-    if n_best < most:
-        at, lost = n_best, np.int64(0)
-    else:
-        at, lost = most - 1, best[most - 1]
-        if found <= lost:
-            return np.int64(0)
-    while at > 0 and best[at - 1] < found:
-        best[at] = best[at - 1]
-        at -= 1
-    best[at] = found
-    return found - lost
+def _add_to_best(best: Int64, sums: Int64, n_best: int, most: int, found: int) -> int:
+    """Put a gain among the `most` largest, best[:n_best] falling, and bring their sums up to date; return how many."""
+    total = np.int64(0)
+    for j in range(n_best):
+        if found > best[j]:
+            best[j], found = found, best[j]
+        total += best[j]
+        sums[j] = total
+    if n_best == most:
+        return n_best
+    best[n_best] = found
+    sums[n_best] = total + found
+    return n_best + 1
+
+
+@kernel
+def _find_family(bands: Records, b: int) -> tuple[int, int, int, int]:
+    """Return the end of the bands that have the records of band b, their largest count and numbers of terms."""
+    end = b
+    most_count = fewest_terms = most_terms = np.int64(0)
+    while end < len(bands) and bands[end].first == bands[b].first:
+        if bands[end].n_live > 0:
+            most_count = max(most_count, np.int64(bands[end].most_count))
+            n_terms = np.int64(bands[end].most_terms)
+            most_terms = max(most_terms, n_terms)
+            fewest_terms = n_terms if fewest_terms == 0 else min(fewest_terms, n_terms)
+        end += 1
+    return end, most_count, fewest_terms, most_terms
 
 
 @kernel
 def find_reach(state: State, slot: int) -> None:
     """Write for each band, and each place of a slot's terms, the most its log odds can be if no rarer term is shared.
 
-    Needs: ceilings are found. Overwrites: reach, best. Each turn: for band b places up to i are written: the ceiling,
-    and the largest of the gains so far, as many as a slot of the band has terms. Ties: none.
+    Needs: ceilings are found. Overwrites: reach, best, sums. Each turn: for the bands before b, and for those of its
+    family places before i, reach is the ceiling and the largest of the gains so far, as many as a slot of the band
+    has terms. Ties: none.
     """
-    what, weights, query = state.slots[slot], state.weights, state.query
-    best, reach, n_bands = query.best, query.reach, len(state.bands)
-    is_bernoulli = state.options[MODEL] == BERNOULLI
-    n_places = min(np.int64(what.n_terms), BAND_PLACES)
+    what, weights, query, bands = state.slots[slot], state.weights, state.query, state.bands
+    reach, n_bands, is_bernoulli = query.reach, len(bands), state.options[MODEL] == BERNOULLI
     no_skipping = state.options[FLAGS] & NO_SKIPPING != 0
+    n_places = min(np.int64(what.n_terms), BAND_PLACES)
     for i in range(n_places):
+        for b in range(n_bands if no_skipping else 0):
+            reach[b, i] = UNLIMITED
         reach[n_bands, i] = reach[n_bands + 1, i] = UNLIMITED if no_skipping else NOTHING
-    for b in range(n_bands):
-        band = state.bands[b]
-        if band.n_live == 0 or no_skipping:
-            for i in range(n_places if no_skipping else 0):
-                reach[b, i] = UNLIMITED
-            continue
+    end = n_bands if no_skipping else 0
+    while end < n_bands:
+        b = end
+        end, most_count, fewest_terms, most_terms = _find_family(bands, b)
         over = n_bands + (0 if b < SINGLE_BANDS else 1)
-        total = query.ceilings[b]
-        limit = min(np.int64(band.most_terms), len(best))
-        is_limited = band.most_terms <= len(best)
-        for i in range(what.n_terms):
+        n_best, total = np.int64(0), np.int64(0)
+        limit = min(most_terms, BEST) if fewest_terms <= BEST else np.int64(0)
+        for i in range(what.n_terms if most_count > 0 else 0):
             entry = state.entries[what.start + i]
-            other = min(band.most_count, weights.most[entry.term] - entry.count)
-            found = np.int64(0)
+            other = min(most_count, np.int64(weights.most[entry.term] - entry.count))
             if other > 0:
                 found = gain(weights, entry.term, entry.count, other)
                 if is_bernoulli:
                     # Largest where the other cluster has no record without the term.
                     found += absent_gain(weights.absent, what.n_records + other, entry.count, other)
-            total += _add_to_best(best, min(np.int64(i), limit), limit, found) if is_limited else found
+                total += found
+                if limit > 0:
+                    n_best = _add_to_best(query.best, query.sums, n_best, limit, found)
             place = min(np.int64(i), BAND_PLACES - 1)
-            reach[b, place] = total
-            reach[over, place] = max(reach[over, place], total)
+            for f in range(b, end):
+                if bands[f].n_live == 0:
+                    continue
+                n_terms = min(np.int64(bands[f].most_terms), n_best)
+                most = total
+                if bands[f].most_terms <= BEST:
+                    most = query.sums[n_terms - 1] if n_terms > 0 else np.int64(0)
+                reach[f, place] = query.ceilings[f] + most
+                reach[over, place] = max(reach[over, place], reach[f, place])

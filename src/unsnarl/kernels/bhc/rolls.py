@@ -96,7 +96,8 @@ def _pack_roll(rolls: Rolls, seen: Int32, roll: int) -> None:
     words = rolls.words
     at = target = rolls.start[roll]
     n_in = 0
-    while at < rolls.stop[roll]:
+    stop = rolls.stop[roll]
+    while at < stop:
         length = words[at + 1] % LONGEST
         after = at + 2 + (0 if length == TOO_LONG else length)
         if seen[words[at]] != GONE:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from unsnarl.kernels.bhc.bounds import find_ceilings, find_reach
-from unsnarl.kernels.bhc.odds import absent_gain, absent_part, absent_parts, gain, score_slot, sum_gains
-from unsnarl.kernels.bhc.postings import head_of, pack
+from unsnarl.kernels.bhc.odds import absent_gain, absent_part, absent_parts, gain, score_slot
+from unsnarl.kernels.bhc.postings import HEAD, TERM_UNIT, part_at
+from unsnarl.kernels.bhc.postings import TOO_LONG as IS_LONG
 from unsnarl.kernels.bhc.rolls import LONGEST, TOO_LONG
 from unsnarl.kernels.bhc.state import (
     BAND_PLACES,
@@ -21,6 +22,7 @@ from unsnarl.kernels.bhc.state import (
     FLOOR,
     GONE,
     MODEL,
+    N_LIVE,
     N_MET,
     N_READ,
     N_SCANS,
@@ -110,52 +112,52 @@ def _meet_kinds(state: State, slot: int) -> None:
 
 
 @kernel
-def _read_list(state: State, slot: int, head: int, place: int) -> None:
-    """Score the merged clusters of a list that are older than a slot and have not been met, unless they cannot matter.
+def _read_list(state: State, slot: int, start: int, stop: int, term: int) -> None:
+    """Score the merged clusters of a term's list that are older than a slot, and offer those that matter.
 
-    place  of the list's term among those of the slot
-
-    Needs: reach is found. Overwrites: the row of `slot`, seen, counters; the list, where many are gone. Each turn: one
-    slot of the list is done. Ties: none.
+    Needs: no cluster of the list shares a rarer term, or it has been scored. Overwrites: the row of `slot`, seen,
+    counters. Each turn: entries before `at` are scored. Ties: none.
     """
-    query, index, slots, weights, entries = state.query, state.index, state.slots, state.weights, state.entries
-    serial, what = np.int32(state.counters[SERIAL]), state.slots[slot]
-    is_bernoulli = state.options[MODEL] == BERNOULLI
+    query, weights, what, words = state.query, state.weights, state.slots[slot], state.postings.words
+    counts, seen, serial = query.counts, query.seen, np.int32(state.counters[SERIAL])
+    is_bernoulli, own = state.options[MODEL] == BERNOULLI, np.int64(query.counts[term])
     need = needed(state, slot)
-    n_gone = n_read = n_met = n_scored = 0
-    chunk = index.heads[head]
-    while chunk >= 0:
-        for i in range(2, 2 + index.chunks[chunk, 1]):
-            other = np.int64(index.chunks[chunk, i])
-            n_read += 1
-            if query.seen[other] == serial or other > slot:
-                continue
-            if query.seen[other] == GONE:
-                n_gone += 1
-                continue
-            it = slots[other]
-            above = query.reach[it.band, place]
-            if above < need:
-                continue
-            query.seen[other] = serial
-            n_met += 1
-            n = what.n_records + it.n_records
-            score = weights.by_records[n] + weights.by_extent[what.extent + it.extent] + what.part + it.part
-            if is_bernoulli:
-                score += absent_parts(query, entries, weights.absent, what, it, np.int64(serial))
-            if score + (above - query.ceilings[it.band]) < need:
-                continue
-            n_scored += 1
-            score += sum_gains(weights, entries, query.counts, it, n if is_bernoulli else 0)
-            if score >= need:
-                offer(state, slot, other, it.name, score)
+    n_read = 0
+    at = start
+    while at < stop:
+        other, length = np.int64(words[at]), np.int64(words[at + 1])
+        if other >= slot:
+            break
+        n_read += 1
+        if length == IS_LONG:
+            if seen[other] != serial and seen[other] != GONE:
+                _score_and_offer(state, slot, other)
                 need = needed(state, slot)
-        chunk = index.chunks[chunk, 0]
+            at += HEAD
+            continue
+        n = what.n_records + words[at + 2]
+        score = weights.by_records[n] + weights.by_extent[what.extent + words[at + 3]] + what.part + part_at(words, at)
+        score += gain(weights, term, own, words[at + 6])
+        if is_bernoulli:
+            score += absent_gain(weights.absent, n, own, words[at + 6])
+        for i in range(at + HEAD, at + HEAD + length):
+            count = counts[words[i] // TERM_UNIT]
+            if count > 0:
+                score += gain(weights, words[i] // TERM_UNIT, count, words[i] % TERM_UNIT)
+                if is_bernoulli:
+                    score += absent_gain(weights.absent, n, count, words[i] % TERM_UNIT)
+        at += HEAD + length
+        if score >= need and seen[other] != serial and seen[other] != GONE:
+            if is_bernoulli:
+                # Of 0 or less: without it the score was a bound.
+                score += absent_parts(query, state.entries, weights.absent, what, state.slots[other], np.int64(serial))
+            seen[other] = serial
+            if score >= need:
+                offer(state, slot, other, state.slots[other].name, score)
+                need = needed(state, slot)
     state.counters[N_READ] += n_read
-    state.counters[N_MET] += n_met
-    state.counters[N_SCORED] += n_scored
-    if 4 * n_gone > n_read:
-        pack(index, query.seen, head)
+    state.counters[N_MET] += n_read
+    state.counters[N_SCORED] += n_read
 
 
 @kernel
@@ -165,7 +167,7 @@ def _meet_clusters(state: State, slot: int) -> None:
     Needs: reach is found. Overwrites: as _read_list. Each turn: no cluster that matters and shares a term from place i
     on is left. Ties: none.
     """
-    what, index, query = state.slots[slot], state.index, state.query
+    what, postings, query = state.slots[slot], state.postings, state.query
     over = query.reach[len(state.bands) + 1]
     for i in range(what.n_terms - 1, -1, -1):
         term = state.entries[what.start + i].term
@@ -173,10 +175,12 @@ def _meet_clusters(state: State, slot: int) -> None:
         need = needed(state, slot)
         if over[place] < need:
             return
-        head = np.int64(index.list_of[term])
-        for b in range(SINGLE_BANDS if index.split[term] else 0, len(state.bands) if index.split[term] else 1):
-            if index.heads[head + b] >= 0 and (not index.split[term] or query.reach[b, place] >= need):
-                _read_list(state, slot, head + b, place)
+        is_split = postings.split[term]
+        for b in range(SINGLE_BANDS if is_split else 0, len(state.bands) if is_split else 1):
+            one = np.int64(postings.list_of[term]) + b
+            start, stop = postings.start[one], postings.stop[one]
+            if start < stop and (not is_split or query.reach[b, place] >= need):
+                _read_list(state, slot, start, stop, term)
                 need = needed(state, slot)
 
 
@@ -184,27 +188,24 @@ def _meet_clusters(state: State, slot: int) -> None:
 def _meet_all(state: State, slot: int) -> None:
     """Score all older slots whose band can matter though they share no term, or all there are without the index.
 
-    Needs: ceilings are found. Overwrites: the row of `slot`, seen, counters. Each turn: bands up to b are done. Ties:
-    none.
+    Needs: ceilings are found. Overwrites: the row of `slot`, seen, counters. Each turn: one slot that lives. Ties: none.
     """
-    index, query = state.index, state.query
-    last = len(index.list_of) - 1
-    serial = state.counters[SERIAL]
+    query, slots = state.query, state.slots
+    serial, n_live = state.counters[SERIAL], state.counters[N_LIVE]
     everything = state.options[FLAGS] & NO_INDEX != 0 or state.options[FLOOR] < NOTHING // 2
+    need, highest = needed(state, slot), NOTHING
     for b in range(len(state.bands)):
-        if state.bands[b].n_live == 0 or not (everything or query.ceilings[b] >= needed(state, slot)):
-            continue
-        head = head_of(index, last, b)
-        pack(index, query.seen, head)
-        chunk = index.heads[head]
-        while chunk >= 0:
-            for i in range(2, 2 + index.chunks[chunk, 1]):
-                other = np.int64(index.chunks[chunk, i])
-                if other < slot and query.seen[other] != serial:
-                    state.counters[N_MET] += 1
-                    _score_and_offer(state, slot, other)
-            state.counters[N_READ] += index.chunks[chunk, 1]
-            chunk = index.chunks[chunk, 0]
+        highest = max(highest, query.ceilings[b])
+    if not everything and highest < need:
+        return
+    for i in range(n_live):
+        other = np.int64(state.live[i])
+        if other < slot and query.seen[other] != serial:
+            if everything or query.ceilings[slots[other].band] >= need:
+                state.counters[N_MET] += 1
+                _score_and_offer(state, slot, other)
+                need = needed(state, slot)
+    state.counters[N_READ] += n_live
 
 
 @kernel

@@ -47,7 +47,7 @@ BAND = np.dtype(
         ("most_records", np.int32),  # most records any slot of the band has ever had
         ("most_terms", np.int32),
         ("most_count", np.int32),  # largest count of a term in such a slot
-        ("unused", np.int32),
+        ("first_terms", np.int32),  # fewest terms of a slot of the band
     ]
 )
 BAN = np.dtype([("partner", np.int32), ("after", np.int32)])
@@ -69,9 +69,12 @@ NO_TABLE, NO_DEFERRAL, NO_INDEX, NO_SKIPPING, DISJOINT = 1, 2, 4, 8, 16
 SINGLE_BANDS = 16
 """Bands of kinds; those of merged clusters come after."""
 
-N_SLOTS, N_ENTRIES, N_MERGES, SERIAL, N_READ, N_MET, N_SCORED, N_SCANS, N_DEFERRED, N_KEYED, N_INSERTED = range(11)
+N_SLOTS, N_ENTRIES, N_MERGES, SERIAL, N_READ, N_MET, N_SCORED, N_SCANS, N_DEFERRED, N_KEYED, N_INSERTED, N_LIVE = range(12)
 """Places in `counters`: postings read, candidates met, candidates scored, rows filled, partners found gone, slots
-with a key, slots in the index."""
+with a key, slots in the index, slots that live."""
+
+BEST = 64
+"""Bounds know the sum of so many of the largest gains."""
 
 BAND_PLACES = 256
 """A query's first terms have their own bounds; the others share that of the last."""
@@ -96,21 +99,26 @@ class Weights(NamedTuple):
     absent: Int64
 
 
-class Index(NamedTuple):
-    """From a term to the merged clusters that have it.
+class Postings(NamedTuple):
+    """From a term to the merged clusters that have it (postings.py says what an entry is).
 
-    list_of   int32[V+1]  first list of a term; the last one is of all slots
-    split     int32[V+1]  1: the term has a list for each band, 0: one list
-    heads     int32       first chunk of each list, -1 for none
-    chunks    int32[c, 16]  next chunk, number of slots, and 14 places for them
-    pool      int64[2]    first free chunk, number of free chunks
+    list_of             int32[V]  first list of a term
+    split               int32[V]  1: the term has a list for each band, 0: one list
+    start, stop, limit  int64[l]  the words of each list, and the end of its room
+    words               int32
+    n_in, n_gone        int32[l]  entries of each list, and how many of them are gone
+    used                int64[1]  words in use
     """
 
     list_of: Int32
     split: Int32
-    heads: Int32
-    chunks: Int32
-    pool: Int64
+    start: Int64
+    stop: Int64
+    limit: Int64
+    words: Int32
+    n_in: Int32
+    n_gone: Int32
+    used: Int64
 
 
 class Rolls(NamedTuple):
@@ -157,7 +165,7 @@ class Query(NamedTuple):
     reach     int64[b + 2, BAND_PLACES]  the most they can be if no rarer term is shared; then the most of all bands of
                         kinds, and of all bands of merged clusters
     memo      int64[n+1], memo_of int32[n+1]  the absent part by number of records, and the query it is for
-    best      int64     the largest gains so far, for bounds
+    best, sums  int64[BEST]  the largest gains so far, and the sums of the first of them, for bounds
     """
 
     counts: Int32
@@ -169,6 +177,7 @@ class Query(NamedTuple):
     memo: Int64
     memo_of: Int32
     best: Int64
+    sums: Int64
 
 
 class State(NamedTuple):
@@ -176,7 +185,7 @@ class State(NamedTuple):
 
     slots     SLOT[s]
     entries   ENTRY       terms of all slots
-    weights, index, rolls, table, query
+    weights, postings, rolls, table, query
     bands     BAND[b]
     ceilings  int64[b, g]  most that any slot of a band has brought to a partner of extent grid[i] or more
     grid      int32[g]    extents, increasing
@@ -189,13 +198,15 @@ class State(NamedTuple):
     slots: Records
     entries: Records
     weights: Weights
-    index: Index
+    postings: Postings
     rolls: Rolls
     table: Table
     query: Query
     bands: Records
     ceilings: Int64
     grid: Int32
+    live: Int32
+    live_at: Int32
     copies: Int32
     bans: Records
     merges: Records

@@ -65,20 +65,6 @@ def _better(table: Table, a: int, b: int) -> int:
 
 
 @kernel
-def build_tree(table: Table, n_slots: int) -> None:
-    """Order all slots by their keys.
-
-    Needs: nothing. Overwrites: tree. Each turn: from node i on the tree is in order. Ties: none.
-    """
-    tree = table.tree
-    half = len(tree) // 2
-    for i in range(half):
-        tree[half + i] = i if i < n_slots else -1
-    for i in range(half - 1, 0, -1):
-        tree[i] = _better(table, tree[2 * i], tree[2 * i + 1])
-
-
-@kernel
 def set_key(state: State, slot: int, score: int, low: int, high: int) -> None:
     """Give a slot its key: a pair by its names, a bound (names -1), or NOTHING.
 
