@@ -79,6 +79,7 @@ def _make_bands(n_records: int, n_terms: Index) -> Records:
         first = max(first + 1, math.ceil(first * 1.4))
     bands = make_records(len(limits), state.BAND)
     bands["first"], bands["first_terms"] = np.array(limits).T
+    bands["family"] = np.cumsum(np.diff(bands["first"], prepend=1) > 0)
     return bands
 
 
@@ -168,6 +169,7 @@ def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.
         seen=np.zeros(n_slots, dtype=np.int32),
         ceilings=np.zeros(len(bands), dtype=np.int64),
         reach=np.zeros((len(bands) + 2, state.BAND_PLACES), dtype=np.int64),
+        tops=np.zeros((int(bands["family"][-1]) + 1, state.BAND_PLACES, state.TOPS), dtype=np.int64),
         memo=np.zeros(n_records + 2, dtype=np.int64),
         memo_of=np.zeros(n_records + 2, dtype=np.int32),
         best=np.zeros(state.BEST, dtype=np.int64),

@@ -15,6 +15,7 @@ from unsnarl.kernels.bhc.state import (
     NO_SKIPPING,
     NOTHING,
     SINGLE_BANDS,
+    TOPS,
     UNLIMITED,
     State,
 )
@@ -119,6 +120,15 @@ def _find_family(bands: Records, b: int) -> tuple[int, int, int, int]:
 
 
 @kernel
+def _write_tops(tops: Int64, sums: Int64, n_best: int, total: int) -> None:
+    """Write the most that 0, 1, ... gains can add, and last that of any number. Overwrites: tops."""
+    tops[0] = 0
+    for k in range(1, TOPS - 1):
+        tops[k] = total if n_best == 0 else sums[min(k, n_best) - 1]
+    tops[TOPS - 1] = total if n_best == 0 else sums[n_best - 1]
+
+
+@kernel
 def find_reach(state: State, slot: int) -> None:
     """Write for each band, and each place of a slot's terms, the most its log odds can be if no rarer term is shared.
 
@@ -142,6 +152,8 @@ def find_reach(state: State, slot: int) -> None:
         n_best, total = np.int64(0), np.int64(0)
         limit = min(most_terms, BEST) if fewest_terms <= BEST else np.int64(0)
         for i in range(what.n_terms if most_count > 0 else 0):
+            place = min(np.int64(i), BAND_PLACES - 1)
+            _write_tops(query.tops[bands[b].family, place], query.sums, n_best, total)
             entry = state.entries[what.start + i]
             other = min(most_count, np.int64(weights.most[entry.term] - entry.count))
             if other > 0:
@@ -152,7 +164,6 @@ def find_reach(state: State, slot: int) -> None:
                 total += found
                 if limit > 0:
                     n_best = _add_to_best(query.best, query.sums, n_best, limit, found)
-            place = min(np.int64(i), BAND_PLACES - 1)
             for f in range(b, end):
                 if bands[f].n_live == 0:
                     continue
@@ -162,3 +173,5 @@ def find_reach(state: State, slot: int) -> None:
                     most = query.sums[n_terms - 1] if n_terms > 0 else np.int64(0)
                 reach[f, place] = query.ceilings[f] + most
                 reach[over, place] = max(reach[over, place], reach[f, place])
+        if what.n_terms > BAND_PLACES:
+            _write_tops(query.tops[bands[b].family, BAND_PLACES - 1], query.sums, n_best, total)

@@ -62,18 +62,15 @@ def sum_gains(weights: Weights, entries: Records, counts: Int32, what: Records, 
 
 
 @kernel
-def absent_parts(query: Query, entries: Records, absent: Int64, left: Records, right: Records, serial: int) -> int:
-    """Return what two clusters bring to each other through the records that lack their terms.
+def own_absent_part(query: Query, entries: Records, absent: Int64, what: Records, other: int, serial: int) -> int:
+    """Return what the slot in question, of the query with this serial number, brings to a cluster of `other` records.
 
-    left    slot of the query with this serial number
-    Overwrites: memo, which keeps its part for each number of records.
+    Overwrites: memo, which keeps it for each number of records.
     """
-    other = right.n_records
-    n = left.n_records + other
     if query.memo_of[other] != serial:
         query.memo_of[other] = serial
-        query.memo[other] = absent_part(entries, absent, left, n)
-    return query.memo[other] + absent_part(entries, absent, right, n)
+        query.memo[other] = absent_part(entries, absent, what, what.n_records + other)
+    return query.memo[other]
 
 
 @kernel
@@ -84,5 +81,6 @@ def score_slot(state: State, slot: int, other: int) -> int:
     total = weights.by_records[n] + weights.by_extent[left.extent + right.extent] + left.part + right.part
     if state.options[MODEL] != BERNOULLI:
         return total + sum_gains(weights, state.entries, query.counts, right, 0)
-    total += absent_parts(query, state.entries, weights.absent, left, right, state.counters[SERIAL])
+    total += own_absent_part(query, state.entries, weights.absent, left, right.n_records, state.counters[SERIAL])
+    total += absent_part(state.entries, weights.absent, right, n)
     return total + sum_gains(weights, state.entries, query.counts, right, n)

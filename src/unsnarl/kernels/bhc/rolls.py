@@ -22,6 +22,7 @@ from unsnarl.kernels.jit import kernel
 LONGEST = 64
 TOO_LONG = LONGEST - 1
 INLINE_TERMS = 32
+LARGEST_SIZE = 2**24
 
 
 class KindView(NamedTuple):
@@ -65,26 +66,34 @@ def count_words(view: KindView, rolls: Rolls) -> None:
 
 
 @kernel
-def write_rolls(view: KindView, rolls: Rolls) -> None:
-    """Write all rolls; the kinds of each stand in the order of their slots.
+def _write_entry(view: KindView, rolls: Rolls, kind: int, i: int, length: int) -> None:
+    """Write a kind at the end of the roll of its term at place i, with so many terms. Overwrites: words, stop, n_in."""
+    what = view.slots[kind]
+    roll = roll_of(rolls, view.entries[what.start + i].term, what.band)
+    at = rolls.stop[roll]
+    rolls.words[at] = kind
+    rolls.words[at + 1] = LONGEST * min(np.int64(view.sizes[kind]), LARGEST_SIZE) + length
+    for j in range(0 if length == TOO_LONG else length):
+        rolls.words[at + 2 + j] = view.entries[what.start + j].term
+    rolls.stop[roll] = at + 2 + (0 if length == TOO_LONG else length)
+    rolls.n_in[roll] += 1
 
-    Needs: start summed up, stop a copy of it. Overwrites: words, stop, n_in. Each turn: the kinds up to `kind` are
-    written. Ties: none.
+
+@kernel
+def write_rolls(view: KindView, rolls: Rolls) -> None:
+    """Write all rolls; in each the kinds with most terms that follow come first, then those of smaller slots.
+
+    Needs: start summed up, stop a copy of it. Overwrites: words, stop, n_in. Each turn: the entries with more than
+    `length` terms are written. Ties: none.
     """
     for kind in range(len(view.sizes)):
-        what = view.slots[kind]
-        is_long = _is_long(view, kind)
-        for i in range(what.n_terms):
-            roll = roll_of(rolls, view.entries[what.start + i].term, what.band)
-            at = rolls.stop[roll]
-            rolls.words[at] = kind
-            rolls.words[at + 1] = LONGEST * view.sizes[kind] + (TOO_LONG if is_long else i)
-            at += 2
-            for j in range(0 if is_long else i):
-                rolls.words[at] = view.entries[what.start + j].term
-                at += 1
-            rolls.stop[roll] = at
-            rolls.n_in[roll] += 1
+        if _is_long(view, kind):
+            for i in range(view.slots[kind].n_terms):
+                _write_entry(view, rolls, kind, i, TOO_LONG)
+    for length in range(INLINE_TERMS - 1, -1, -1):
+        for kind in range(len(view.sizes)):
+            if view.slots[kind].n_terms > length and not _is_long(view, kind):
+                _write_entry(view, rolls, kind, length, length)
 
 
 @kernel

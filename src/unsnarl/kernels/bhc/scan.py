@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from unsnarl.kernels.bhc.bounds import find_ceilings, find_reach
-from unsnarl.kernels.bhc.odds import absent_gain, absent_part, absent_parts, gain, score_slot
+from unsnarl.kernels.bhc.odds import absent_gain, absent_part, gain, own_absent_part, score_slot
 from unsnarl.kernels.bhc.postings import HEAD, TERM_UNIT, part_at
 from unsnarl.kernels.bhc.postings import TOO_LONG as IS_LONG
 from unsnarl.kernels.bhc.rolls import LONGEST, TOO_LONG
@@ -28,9 +28,11 @@ from unsnarl.kernels.bhc.state import (
     N_SCANS,
     N_SCORED,
     NO_INDEX,
+    NO_SKIPPING,
     NOTHING,
     SERIAL,
     SINGLE_BANDS,
+    TOPS,
     State,
 )
 from unsnarl.kernels.bhc.table import needed, offer
@@ -48,34 +50,44 @@ def _score_and_offer(state: State, slot: int, other: int) -> None:
 
 
 @kernel
-def _read_roll(state: State, slot: int, start: int, stop: int, first: int) -> None:
+def _read_roll(state: State, slot: int, start: int, stop: int, first: int, place: int, is_even: bool) -> None:
     """Score the kinds of a roll that are older than a slot, and offer those that matter.
 
-    first  what the term of the roll adds
+    first    what the term of the roll adds
+    place    of the term among those of the slot
+    is_even  True where all kinds of the roll have one size: those with fewest terms to follow come last
 
     Needs: no kind of the roll shares a rarer term, or it has been scored. Overwrites: the row of `slot`, seen,
     counters. Each turn: entries before `at` are scored. Ties: none.
     """
     words, ones, sizes = state.rolls.words, state.query.ones, state.query.sizes
     seen, serial = state.query.seen, np.int32(state.counters[SERIAL])
+    tops = state.query.tops[0, place]
+    can_skip = state.options[FLAGS] & NO_SKIPPING == 0
     need = needed(state, slot)
-    n_read = n_long = 0
+    n_read = n_scored = 0
     at = start
     while at < stop:
         other = np.int64(words[at])
-        if other >= slot:
-            break
-        length = words[at + 1] % LONGEST
+        length = np.int64(words[at + 1] % LONGEST)
         size = words[at + 1] // LONGEST
         at += 2
         n_read += 1
+        if other >= slot:
+            at += 0 if length == TOO_LONG else length
+            continue
         if length == TOO_LONG:
             if seen[other] != serial and seen[other] != GONE:
                 _score_and_offer(state, slot, other)
                 need = needed(state, slot)
-            n_long += 1
             continue
         score = first + sizes[size]
+        if can_skip and score + tops[min(length, TOPS - 1)] < need:
+            if is_even:
+                break
+            at += length
+            continue
+        n_scored += 1
         for i in range(at, at + length):
             score += ones[words[i]]
         at += length
@@ -85,7 +97,7 @@ def _read_roll(state: State, slot: int, start: int, stop: int, first: int) -> No
             need = needed(state, slot)
     state.counters[N_READ] += n_read
     state.counters[N_MET] += n_read
-    state.counters[N_SCORED] += n_read - n_long
+    state.counters[N_SCORED] += n_scored
 
 
 @kernel
@@ -107,13 +119,17 @@ def _meet_kinds(state: State, slot: int) -> None:
         for b in range(SINGLE_BANDS if rolls.split[term] else 1):
             start, stop = rolls.start[roll + b], rolls.stop[roll + b]
             if start < stop and (not rolls.split[term] or query.reach[b, place] >= need):
-                _read_roll(state, slot, start, stop, query.ones[term])
+                is_even = rolls.split[term] == 1 and b < SINGLE_BANDS - 1
+                _read_roll(state, slot, start, stop, query.ones[term], place, is_even)
                 need = needed(state, slot)
 
 
 @kernel
-def _read_list(state: State, slot: int, start: int, stop: int, term: int) -> None:
+def _read_list(state: State, slot: int, start: int, stop: int, term: int, place: int, family: int) -> None:
     """Score the merged clusters of a term's list that are older than a slot, and offer those that matter.
+
+    place   of the term among those of the slot
+    family  of the clusters of the list, -1 where it has all kinds of them
 
     Needs: no cluster of the list shares a rarer term, or it has been scored. Overwrites: the row of `slot`, seen,
     counters. Each turn: entries before `at` are scored. Ties: none.
@@ -122,7 +138,9 @@ def _read_list(state: State, slot: int, start: int, stop: int, term: int) -> Non
     counts, seen, serial = query.counts, query.seen, np.int32(state.counters[SERIAL])
     is_bernoulli, own = state.options[MODEL] == BERNOULLI, np.int64(query.counts[term])
     need = needed(state, slot)
-    n_read = 0
+    can_skip = family >= 0 and state.options[FLAGS] & NO_SKIPPING == 0
+    tops = query.tops[max(family, 0), place]
+    n_read = n_scored = 0
     at = start
     while at < stop:
         other, length = np.int64(words[at]), np.int64(words[at + 1])
@@ -140,6 +158,11 @@ def _read_list(state: State, slot: int, start: int, stop: int, term: int) -> Non
         score += gain(weights, term, own, words[at + 6])
         if is_bernoulli:
             score += absent_gain(weights.absent, n, own, words[at + 6])
+            score += own_absent_part(query, state.entries, weights.absent, what, words[at + 2], np.int64(serial))
+        if can_skip and score + tops[min(length, TOPS - 1)] < need:
+            at += HEAD + length
+            continue
+        n_scored += 1
         for i in range(at + HEAD, at + HEAD + length):
             count = counts[words[i] // TERM_UNIT]
             if count > 0:
@@ -150,14 +173,14 @@ def _read_list(state: State, slot: int, start: int, stop: int, term: int) -> Non
         if score >= need and seen[other] != serial and seen[other] != GONE:
             if is_bernoulli:
                 # Of 0 or less: without it the score was a bound.
-                score += absent_parts(query, state.entries, weights.absent, what, state.slots[other], np.int64(serial))
+                score += absent_part(state.entries, weights.absent, state.slots[other], n)
             seen[other] = serial
             if score >= need:
                 offer(state, slot, other, state.slots[other].name, score)
                 need = needed(state, slot)
     state.counters[N_READ] += n_read
     state.counters[N_MET] += n_read
-    state.counters[N_SCORED] += n_read
+    state.counters[N_SCORED] += n_scored
 
 
 @kernel
@@ -180,7 +203,7 @@ def _meet_clusters(state: State, slot: int) -> None:
             one = np.int64(postings.list_of[term]) + b
             start, stop = postings.start[one], postings.stop[one]
             if start < stop and (not is_split or query.reach[b, place] >= need):
-                _read_list(state, slot, start, stop, term)
+                _read_list(state, slot, start, stop, term, place, state.bands[b].family if is_split else -1)
                 need = needed(state, slot)
 
 

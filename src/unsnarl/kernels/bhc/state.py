@@ -48,6 +48,7 @@ BAND = np.dtype(
         ("most_terms", np.int32),
         ("most_count", np.int32),  # largest count of a term in such a slot
         ("first_terms", np.int32),  # fewest terms of a slot of the band
+        ("family", np.int32),  # the bands of the same n_records
     ]
 )
 BAN = np.dtype([("partner", np.int32), ("after", np.int32)])
@@ -75,6 +76,8 @@ with a key, slots in the index, slots that live."""
 
 BEST = 64
 """Bounds know the sum of so many of the largest gains."""
+
+TOPS = 12
 
 BAND_PLACES = 256
 """A query's first terms have their own bounds; the others share that of the last."""
@@ -164,6 +167,8 @@ class Query(NamedTuple):
     ceilings  int64[b]  the most the log odds can be with a slot of a band that shares nothing
     reach     int64[b + 2, BAND_PLACES]  the most they can be if no rarer term is shared; then the most of all bands of
                         kinds, and of all bands of merged clusters
+    tops      int64[families, BAND_PLACES, TOPS]  for each place the most that 0, 1, ... more frequent terms can add; the
+                        last: any number
     memo      int64[n+1], memo_of int32[n+1]  the absent part by number of records, and the query it is for
     best, sums  int64[BEST]  the largest gains so far, and the sums of the first of them, for bounds
     """
@@ -174,6 +179,7 @@ class Query(NamedTuple):
     seen: Int32
     ceilings: Int64
     reach: Int64
+    tops: Int64
     memo: Int64
     memo_of: Int32
     best: Int64
