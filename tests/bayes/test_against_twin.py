@@ -95,7 +95,11 @@ def test_merges_are_those_of_the_definition(model: str, disjoint: bool, seed: in
         prior = make_prior(chance, model)
         wanted = bhc.cluster(records, prior.gamma, make_evidence(prior, terms), disjoint)
         for without in chance.sample(SWITCHES, 3):
-            found = run(terms, prior, Plan(without=without, disjoint=disjoint)) if disjoint or "index" not in without else None
+            found = (
+                run(terms, prior, Plan(without=without, disjoint=disjoint))
+                if disjoint or "index" not in without
+                else None
+            )
             if found is not None:
                 assert_same(found, wanted)
 

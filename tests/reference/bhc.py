@@ -101,14 +101,14 @@ def cluster(
     nodes = [Node(i, [record], math.log(gamma), evidence([record])) for i, record in enumerate(records) if record]
     merges = []
     while True:
-        found = [
-            (i, j, *_merge(i, j, gamma, evidence)) for i, j in combinations(nodes, 2) if disjoint or _shares(i, j)
-        ]
+        found = [(i, j, *_merge(i, j, gamma, evidence)) for i, j in combinations(nodes, 2) if disjoint or _shares(i, j)]
         best = max((odds for *_, odds in found), default=-math.inf)
         if best <= floor + TIE / 10:
             return merges
         ties = [step for step in found if step[3] >= best - TIE]
-        i, j, node, odds = min(ties, key=lambda step: (min(step[0].name, step[1].name), max(step[0].name, step[1].name)))
+        i, j, node, odds = min(
+            ties, key=lambda step: (min(step[0].name, step[1].name), max(step[0].name, step[1].name))
+        )
         merges.append(Merge(*sorted((i.name, j.name)), odds, len(node.records)))
         nodes = [other for other in nodes if other is not i and other is not j] + [node]
 

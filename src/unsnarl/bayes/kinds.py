@@ -98,7 +98,9 @@ def _renumber(terms: Terms) -> tuple[Counts, Counts, Index]:
     return kept, n_with[kept], number
 
 
-def _lay_out(terms: Terms, count: Index, leaders: Index, number: Index, with_bars: bool) -> tuple[Records, Counts, Index]:
+def _lay_out(
+    terms: Terms, count: Index, leaders: Index, number: Index, with_bars: bool
+) -> tuple[Records, Counts, Index]:
     """Write the shared terms of some records, most frequent first; give entries, starts and numbers of terms."""
     length = np.diff(terms.first)[leaders]
     of_kind = np.repeat(np.arange(len(leaders)), length)

@@ -16,6 +16,7 @@ from unsnarl.bayes.kinds import Kinds, find_kinds
 from unsnarl.bayes.prior import Census, Counts, Prior, make_weights, take_census
 from unsnarl.kernels.arrays import Records, make_records
 from unsnarl.kernels.bhc import agglomerate, postings, rolls, room, state
+from unsnarl.kernels.bhc.fixed_point import UNITS
 from unsnarl.model import Index, Terms
 
 SPLIT_RECORDS = 16
@@ -46,11 +47,11 @@ COUNTERS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """Say how to agglomerate; nothing here but `group_first` and `whole_tree` changes what is merged.
+    """Say how to agglomerate; nothing here but `group_first` and `floor` changes what is merged.
 
     without      ideas to leave out (IDEAS)
     disjoint     score pairs without a common term too, where they could merge
-    whole_tree   go on until one cluster is left
+    floor        merge while the best log odds are over this; None: until one cluster is left
     group_first  merge records of equal terms first, where that raises the odds
     same         pairs of records that must be together
     different    pairs of records that must not
@@ -58,7 +59,7 @@ class Plan:
 
     without: frozenset[str] = frozenset()
     disjoint: bool = False
-    whole_tree: bool = False
+    floor: float | None = 0.0
     group_first: bool = False
     same: list[tuple[int, int]] = field(default_factory=list)
     different: list[tuple[int, int]] = field(default_factory=list)
@@ -178,16 +179,30 @@ def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.
     flags = sum(IDEAS[idea] for idea in plan.without) | (state.DISJOINT if plan.disjoint else 0)
     options = np.zeros(8, dtype=np.int64)
     options[state.MODEL], options[state.FLAGS] = MODELS[prior.model], flags
-    options[state.FLOOR] = state.NOTHING if plan.whole_tree else 0
+    options[state.FLOOR] = state.NOTHING if plan.floor is None else round(plan.floor * UNITS)
     options[state.N_KINDS] = len(kinds)
     options[state.PARTNERS] = 1 if "partners" in plan.without else 4
     counters = np.zeros(16, dtype=np.int64)
     counters[state.N_SLOTS], counters[state.N_ENTRIES] = len(kinds), len(kinds.entries)
+    counters[state.HIGHEST] = state.NOTHING
     return state.State(
-        slots, entries, weights, _make_postings(kinds.n_with, len(bands)), _make_rolls(kinds.n_with, view),
-        _make_table(n_slots), query, bands, np.full((len(bands), len(grid)), state.NOTHING), grid, live, live.copy(),
-        kinds.copies, make_records(1, state.BAN),
-        make_records(max(n_records, 1), state.MERGE), options, counters,
+        slots,
+        entries,
+        weights,
+        _make_postings(kinds.n_with, len(bands)),
+        _make_rolls(kinds.n_with, view),
+        _make_table(n_slots),
+        query,
+        bands,
+        np.full((len(bands), len(grid)), state.NOTHING),
+        grid,
+        live,
+        live.copy(),
+        kinds.copies,
+        make_records(1, state.BAN),
+        make_records(max(n_records, 1), state.MERGE),
+        options,
+        counters,
     )
 
 
@@ -294,3 +309,18 @@ class TermAgglomeration:
         """What the work has cost so far."""
         counted = {name: int(self.state.counters[place]) for name, place in COUNTERS.items()}
         return {"n_kinds": self.n_kinds, **counted}
+
+    @property
+    def disjoint_bound(self) -> float:
+        """What no pair of clusters without a common term can have had for log odds, at any time so far."""
+        return float(self.state.counters[state.HIGHEST]) / UNITS
+
+    @property
+    def n_indexed(self) -> int:
+        """How many of the kinds have been scored against the older ones."""
+        return min(int(self.state.counters[state.N_INSERTED]), self.n_kinds)
+
+    @property
+    def n_open(self) -> int:
+        """How many clusters still have a partner they could merge with."""
+        return int(self.state.counters[state.N_KEYED])

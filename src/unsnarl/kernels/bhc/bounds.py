@@ -8,9 +8,10 @@ from unsnarl.kernels.arrays import Int32, Int64, Records
 from unsnarl.kernels.bhc.odds import absent_gain, absent_part, gain
 from unsnarl.kernels.bhc.state import (
     BAND_PLACES,
-    BEST,
     BERNOULLI,
+    BEST,
     FLAGS,
+    HIGHEST,
     MODEL,
     NO_SKIPPING,
     NOTHING,
@@ -65,7 +66,7 @@ def raise_ceilings(state: State, slot: int) -> None:
 def find_ceilings(state: State, slot: int) -> None:
     """Write for each band the most that the log odds of a slot with any slot of it can be, if they share nothing.
 
-    Needs: nothing. Overwrites: query.ceilings. Each turn: bands up to b are written. Ties: none.
+    Needs: nothing. Overwrites: query.ceilings, counters. Each turn: bands up to b are written. Ties: none.
     """
     what, weights, query = state.slots[slot], state.weights, state.query
     is_bernoulli = state.options[MODEL] == BERNOULLI
@@ -86,6 +87,7 @@ def find_ceilings(state: State, slot: int) -> None:
         else:
             total += weights.by_extent[what.extent]
         query.ceilings[b] = total
+        state.counters[HIGHEST] = max(state.counters[HIGHEST], total)
 
 
 @kernel

@@ -147,4 +147,3 @@ def make_rolls(view: KindView, roll_of_term: Int32, split: Int32, n_rolls: int) 
     rolls = rolls._replace(stop=start[:-1].copy(), words=np.zeros(int(start[-1]), dtype=np.int32))
     write_rolls(view, rolls)
     return rolls
-

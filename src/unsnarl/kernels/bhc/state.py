@@ -70,9 +70,23 @@ NO_TABLE, NO_DEFERRAL, NO_INDEX, NO_SKIPPING, DISJOINT = 1, 2, 4, 8, 16
 SINGLE_BANDS = 16
 """Bands of kinds; those of merged clusters come after."""
 
-N_SLOTS, N_ENTRIES, N_MERGES, SERIAL, N_READ, N_MET, N_SCORED, N_SCANS, N_DEFERRED, N_KEYED, N_INSERTED, N_LIVE = range(12)
+(
+    N_SLOTS,
+    N_ENTRIES,
+    N_MERGES,
+    SERIAL,
+    N_READ,
+    N_MET,
+    N_SCORED,
+    N_SCANS,
+    N_DEFERRED,
+    N_KEYED,
+    N_INSERTED,
+    N_LIVE,
+    HIGHEST,
+) = range(13)
 """Places in `counters`: postings read, candidates met, candidates scored, rows filled, partners found gone, slots
-with a key, slots in the index, slots that live."""
+with a key, slots in the index, slots that live; the most that any pair without a common term could have had, in units."""
 
 BEST = 64
 """Bounds know the sum of so many of the largest gains."""
