@@ -15,7 +15,8 @@ def _made_until_stop(forest: OddsForest, log_odds: float) -> NDArray[np.bool_]:
     fails = forest.log_odds <= log_odds
     n_failed = np.concatenate([[0], np.cumsum(fails)])
     begins = np.searchsorted(forest.component, forest.component)
-    return n_failed[1:] == n_failed[begins]
+    made: NDArray[np.bool_] = n_failed[1:] == n_failed[begins]
+    return made
 
 
 def _made_from_the_top(forest: OddsForest, log_odds: float) -> NDArray[np.bool_]:
@@ -44,8 +45,8 @@ def cut_odds_forest(forest: OddsForest, log_odds: float, rule: str) -> Clusterin
     Cost: O(n + k log k).
 
     >>> forest = OddsForest(*(np.array(x) for x in ([0, 0], [0, 0], [1, 2], [-1.0, 2.0], [2, 3])), n_records=3)
-    >>> cut_odds_forest(forest, 0.0, "stop").cluster_of.tolist(), cut_odds_forest(forest, 0.0, "tree").cluster_of.tolist()
-    ([0, 1, 2], [0, 0, 0])
+    >>> [cut_odds_forest(forest, 0.0, rule).cluster_of.tolist() for rule in RULES]
+    [[0, 1, 2], [0, 0, 0]]
     """
     made = _made_from_the_top(forest, log_odds) if rule == "tree" else _made_until_stop(forest, log_odds)
     cluster_of = np.arange(forest.n_records, dtype=np.int32)

@@ -55,7 +55,7 @@ def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def _digest(terms: Terms, count: Index) -> NDArray[np.uint64]:
     """Give each record a number that equal sets of terms share, and others hardly ever do."""
     key = (terms.term.astype(np.uint64) << np.uint64(32)) | count.astype(np.uint64)
-    sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(_mix(key + np.uint64(1)))])
+    sums: NDArray[np.uint64] = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(_mix(key + np.uint64(1)))])
     return sums[terms.first[1:]] - sums[terms.first[:-1]]
 
 
@@ -66,7 +66,8 @@ def _is_equal(terms: Terms, count: Index, a: Index, b: Index) -> NDArray[np.bool
     step = np.arange(len(pair)) - np.repeat(np.cumsum(length) - length, length)
     left, right = terms.first[a][pair] + step, terms.first[b][pair] + step
     differs = (terms.term[left] != terms.term[right]) | (count[left] != count[right])
-    return np.bincount(pair[differs], minlength=len(a)) == 0
+    is_equal: NDArray[np.bool_] = np.bincount(pair[differs], minlength=len(a)) == 0
+    return is_equal
 
 
 def group_equal(terms: Terms, count: Index, records: Index) -> Index:
@@ -148,5 +149,15 @@ def find_kinds(terms: Terms, model: str, one_by_one: bool, apart: set[int]) -> K
     sums = np.concatenate([[0], np.cumsum(count, dtype=np.int64)])
     n_tokens = (sums[terms.first[1:]] - sums[terms.first[:-1]])[leaders]
     n_lonely = np.diff(terms.first)[leaders] - n_terms
-    as_index = [x.astype(np.int32) for x in (records[order], first_copy, n_copies, n_terms, n_lonely, n_tokens)]
-    return Kinds(*as_index, start, entries, kept, n_with)
+    return Kinds(
+        copies=records[order],
+        first_copy=first_copy.astype(np.int32),
+        n_copies=n_copies.astype(np.int32),
+        n_terms=n_terms,
+        n_lonely=n_lonely.astype(np.int32),
+        n_tokens=n_tokens.astype(np.int32),
+        start=start,
+        entries=entries,
+        kept=kept,
+        n_with=n_with,
+    )

@@ -230,7 +230,7 @@ class TermAgglomeration:
         self._forbid()
         self._merge_first()
 
-    def _slot_of(self) -> Index:
+    def _slot_of(self) -> Counts:
         """Say which slot each copy is in at the start."""
         kinds = self.state.slots[: self.n_kinds]
         slot_of = np.zeros(int(self.state.copies.max(initial=-1)) + 1, dtype=np.int64)

@@ -38,7 +38,7 @@ class Outcome:
     is_exact: bool
 
 
-def choose_prior(terms: Terms, settings: TermSettings, census: Census) -> tuple[Prior, Tuned | None]:
+def choose_prior(terms: Terms, settings: TermSettings) -> tuple[Prior, Tuned | None]:
     """Give the prior of the settings, with defaults or tuned values for what they leave open."""
     gamma = settings.gamma if settings.gamma is not None else max(terms.n_records / RECORDS_PER_GROUP, 1.0)
     strength = settings.strength if settings.strength is not None else DEFAULT_STRENGTH[settings.model]
@@ -47,7 +47,7 @@ def choose_prior(terms: Terms, settings: TermSettings, census: Census) -> tuple[
         return prior, None
     if settings.gamma is not None or settings.strength is not None:
         raise UsageError("tune chooses gamma and strength, and one of them is given.", hint="Leave them out.")
-    tuned = tune(terms, prior, census)
+    tuned = tune(terms, prior)
     return tuned.prior, tuned
 
 
@@ -58,9 +58,10 @@ def refuse_flat(terms: Terms, prior: Prior, census: Census) -> None:
         return
     mean = "" if prior.model == "multinomial" else f", mean {_say_mean(prior, census)}"
     raise UsageError(
-        f"Under this prior ({prior.model}, gamma {prior.gamma:g}, strength {prior.strength:g}, {prior.kind}{mean}) two "
-        f"records of typical size with no term in common have log odds of {odds:+,.1f}: everything would be one cluster.",
-        hint="Raise --gamma; for bernoulli let the prior follow the frequency of the terms (--prior frequency); or --tune.",
+        f"Under this prior ({prior.model}, gamma {prior.gamma:g}, strength {prior.strength:g}, {prior.kind}{mean}) "
+        f"two records of typical size with no term in common have log odds of {odds:+,.1f}: everything would be one "
+        "cluster.",
+        hint="Raise --gamma; for bernoulli let the prior follow the terms (--prior frequency); or try --tune.",
     )
 
 
@@ -95,7 +96,7 @@ def cluster_terms(terms: Terms, settings: TermSettings, progress: Progress | Non
     Cost: docs/benchmarks.md; grows with the square of what frequent terms cannot rule out.
     """
     census = take_census(terms, settings.model)
-    prior, tuned = choose_prior(terms, settings, census)
+    prior, tuned = choose_prior(terms, settings)
     refuse_flat(terms, prior, census)
     floor = None if settings.rule == "tree" else settings.cut
     plan = Plan(settings.ideas_left_out, settings.exact, floor, settings.group_duplicates)

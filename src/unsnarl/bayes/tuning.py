@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unsnarl.bayes.outcome import find_evidence
-from unsnarl.bayes.prior import DEFAULT_STRENGTH, Census, Prior, take_census
+from unsnarl.bayes.prior import DEFAULT_STRENGTH, Prior, take_census
 from unsnarl.bayes.recipe import Plan, TermAgglomeration
-from unsnarl.model import Index, Terms
+from unsnarl.model import Terms
 
 SAMPLE_RECORDS = 3000
 NEIGHBOURHOOD = 50
@@ -34,11 +35,11 @@ class Tuned:
     tried: list[tuple[float, float, float]]
 
 
-def _scatter(n: int) -> Index:
+def _scatter(n: int) -> NDArray[np.int64]:
     """Give the numbers 0 .. n-1 in an order that has nothing to do with them, always the same."""
     mixed = (np.arange(n, dtype=np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= mixed >> np.uint64(29)
-    return np.argsort(mixed * np.uint64(0xBF58476D1CE4E5B9), kind="stable").astype(np.int32)
+    return np.argsort(mixed * np.uint64(0xBF58476D1CE4E5B9), kind="stable")
 
 
 def draw_sample(terms: Terms, n_wanted: int) -> Terms:
@@ -66,7 +67,7 @@ def draw_sample(terms: Terms, n_wanted: int) -> Terms:
     return take_records(terms, np.array(sorted(chosen)))
 
 
-def take_records(terms: Terms, records: Index) -> Terms:
+def take_records(terms: Terms, records: NDArray[np.int64]) -> Terms:
     """Give the terms of some records alone; term numbers stay."""
     length = np.diff(terms.first)[records]
     first = np.concatenate([[0], np.cumsum(length)])
@@ -74,7 +75,7 @@ def take_records(terms: Terms, records: Index) -> Terms:
     return Terms(first, terms.term[at], terms.count[at], terms.n_terms)
 
 
-def tune(terms: Terms, prior: Prior, census: Census) -> Tuned:
+def tune(terms: Terms, prior: Prior) -> Tuned:
     """Try a grid of gamma and strength, and keep the pair of the highest evidence.
 
     prior  its model and kind are kept

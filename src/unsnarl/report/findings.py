@@ -105,8 +105,11 @@ class Findings:
     def run_data(self) -> RunData:
         """Put everything together that goes into a RUN."""
         numbers = {name: value for name, value in summary_as_dict(self.summary()).items() if name != "notes"}
+        tables = self.tables
         return RunData(
-            **self.tables,
+            tables["clusters"],
+            tables["merges"],
+            tables["components"],
             settings=dataclasses.asdict(self.settings),
             inputs=self.inputs,
             counts={**self.counts, **numbers, "notes": list(self.notes)},

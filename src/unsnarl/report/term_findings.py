@@ -71,8 +71,11 @@ class TermFindings(Findings):
     def run_data(self) -> RunData:
         """Put everything together that goes into a RUN."""
         numbers = {name: value for name, value in self.numbers().items() if name not in ("notes", "n_pairs")}
+        tables = self.tables
         return RunData(
-            **self.tables,
+            tables["clusters"],
+            tables["merges"],
+            tables["components"],
             settings=dataclasses.asdict(self.chosen),
             inputs=self.inputs,
             counts={**numbers, "notes": list(self.notes)},

@@ -29,10 +29,8 @@ def describe_tuning(outcome: Outcome) -> tuple[str, ...]:
     if outcome.tuned is None:
         return ()
     tuned = outcome.tuned
-    return (
-        f"gamma {tuned.prior.gamma:g} and strength {tuned.prior.strength:g} have the highest evidence of "
-        f"{len(tuned.tried)} pairs tried on {tuned.n_sample:,} records (--tune)",
-    )
+    chosen = f"gamma {tuned.prior.gamma:g} and strength {tuned.prior.strength:g}"
+    return (f"{chosen} have the highest evidence of {len(tuned.tried)} pairs tried on {tuned.n_sample:,} records",)
 
 
 def make_counts(given: TermInput, outcome: Outcome, settings: TermSettings) -> dict[str, Any]:

@@ -55,10 +55,14 @@ class TermResult(Result):
         """Give the numbers of the summary as plain dicts and numbers."""
         return self.found.numbers()
 
-    def linkage(self, component: str | None = None) -> NDArray[np.float64]:
+    def linkage(self, component: str | None = None) -> NDArray[np.float64]:  # noqa: ARG002
         """Refuse: log odds fall and rise along a tree, and SciPy's matrix wants distances that only rise."""
         raise UsageError(_NO_DISTANCES, hint="The merges, in the order made, are in `merges`.")
 
-    def condensed(self, component: str | None = None, limit_bytes: int = MATRIX_LIMIT_BYTES) -> NDArray[np.float64]:
+    def condensed(
+        self,
+        component: str | None = None,  # noqa: ARG002
+        limit_bytes: int = MATRIX_LIMIT_BYTES,  # noqa: ARG002
+    ) -> NDArray[np.float64]:
         """Refuse: there are no pairs with scores."""
         raise UsageError(_NO_DISTANCES)

@@ -92,8 +92,8 @@ def write_absent_sums(masses: Float64, n_terms: Int64, first: float, power_sums:
     n_terms     int64[k]    terms in each class
     power_sums  float64[k + 1, POWERS]  of the classes from each place on: the sum of a, a^2, ...
 
-    Needs: masses and first over 0. Overwrites: power_sums, sums. Each turn: sums up to n are written; classes whose a is
-    small beside first + n are summed by the series of ln(1 + x). Ties: none.
+    Needs: masses and first over 0. Overwrites: power_sums, sums. Each turn: sums up to n are written; classes whose
+    a is small beside first + n are summed by the series of ln(1 + x). Ties: none.
     """
     k = len(masses)
     power_sums[k, :] = 0.0

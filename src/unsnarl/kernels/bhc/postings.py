@@ -137,7 +137,8 @@ def withdraw(state: State, slot: int) -> None:
 def lay_out_anew(postings: Postings, seen: Int32, words: Int32) -> None:
     """Copy all lists, without the gone, to other words, each with half as much room again.
 
-    Needs: room. Overwrites: words, postings but for its own words. Each turn: lists before `one` are copied. Ties: none.
+    Needs: room. Overwrites: words, postings but for its own words. Each turn: lists before `one` are copied.
+    Ties: none.
     """
     target = np.int64(0)
     for one in range(len(postings.start)):

@@ -211,7 +211,8 @@ def _meet_clusters(state: State, slot: int) -> None:
 def _meet_all(state: State, slot: int) -> None:
     """Score all older slots whose band can matter though they share no term, or all there are without the index.
 
-    Needs: ceilings are found. Overwrites: the row of `slot`, seen, counters. Each turn: one slot that lives. Ties: none.
+    Needs: ceilings are found. Overwrites: the row of `slot`, seen, counters. Each turn: one slot that lives.
+    Ties: none.
     """
     query, slots = state.query, state.slots
     serial, n_live = state.counters[SERIAL], state.counters[N_LIVE]

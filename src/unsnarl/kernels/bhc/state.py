@@ -70,23 +70,14 @@ NO_TABLE, NO_DEFERRAL, NO_INDEX, NO_SKIPPING, DISJOINT = 1, 2, 4, 8, 16
 SINGLE_BANDS = 16
 """Bands of kinds; those of merged clusters come after."""
 
-(
-    N_SLOTS,
-    N_ENTRIES,
-    N_MERGES,
-    SERIAL,
-    N_READ,
-    N_MET,
-    N_SCORED,
-    N_SCANS,
-    N_DEFERRED,
-    N_KEYED,
-    N_INSERTED,
-    N_LIVE,
-    HIGHEST,
-) = range(13)
-"""Places in `counters`: postings read, candidates met, candidates scored, rows filled, partners found gone, slots
-with a key, slots in the index, slots that live; the most that any pair without a common term could have had, in units."""
+N_SLOTS, N_ENTRIES, N_MERGES, SERIAL = 0, 1, 2, 3
+"""Places in `counters`: slots, entries and merges so far, and the number of the last query."""
+
+N_READ, N_MET, N_SCORED, N_SCANS, N_DEFERRED = 4, 5, 6, 7, 8
+"""Postings read, candidates met, candidates scored, rows filled, partners found gone."""
+
+N_KEYED, N_INSERTED, N_LIVE, HIGHEST = 9, 10, 11, 12
+"""Slots with a key, slots in the index, slots that live; the bound of the log odds of pairs that share nothing."""
 
 BEST = 64
 """Bounds know the sum of so many of the largest gains."""
@@ -181,8 +172,8 @@ class Query(NamedTuple):
     ceilings  int64[b]  the most the log odds can be with a slot of a band that shares nothing
     reach     int64[b + 2, BAND_PLACES]  the most they can be if no rarer term is shared; then the most of all bands of
                         kinds, and of all bands of merged clusters
-    tops      int64[families, BAND_PLACES, TOPS]  for each place the most that 0, 1, ... more frequent terms can add; the
-                        last: any number
+    tops      int64[families, BAND_PLACES, TOPS]  for each place the most that 0, 1, ... more frequent terms can
+                        add; the last: any number
     memo      int64[n+1], memo_of int32[n+1]  the absent part by number of records, and the query it is for
     best, sums  int64[BEST]  the largest gains so far, and the sums of the first of them, for bounds
     """
