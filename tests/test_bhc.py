@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -224,7 +226,8 @@ def test_bytes_do_not_depend_on_rows_or_threads(tmp_path: Path, model: str) -> N
 
 def test_progress_is_told_and_memory_is_forecast() -> None:
     class Notes:
-        phases: list[str] = []
+        def __init__(self) -> None:
+            self.phases: list[str] = []
 
         def start(self, phase: str, total: int, unit: str) -> None:
             self.phases.append(phase)
@@ -234,8 +237,9 @@ def test_progress_is_told_and_memory_is_forecast() -> None:
 
         def finish(self) -> None: ...
 
-    unsnarl.bhc(LISTS, progress=Notes())
-    assert Notes.phases == ["reading", "indexing", "merging"]
+    notes = Notes()
+    unsnarl.bhc(LISTS, progress=notes)
+    assert notes.phases == ["reading", "indexing", "merging"]
     with pytest.raises(unsnarl.UnsnarlError, match="of memory; the limit is"):
         unsnarl.bhc(csr_matrix([[1, 1]] * 50), memory_limit="10KB")
 
@@ -251,9 +255,6 @@ def test_grouping_first_says_that_exactness_is_not_claimed() -> None:
 
 
 def test_linkage_loads_none_of_this() -> None:
-    import subprocess
-    import sys
-
     code = (
         "import sys, unsnarl; unsnarl.cluster([{'id_l': 'a', 'id_r': 'b', 'score': 1.0}]).clusters; "
         "print([name for name in sys.modules if 'kernels.bhc' in name or 'unsnarl.bayes' in name])"

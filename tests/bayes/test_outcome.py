@@ -166,7 +166,7 @@ def test_nothing_to_do_is_done(model: str) -> None:
 
 
 def test_whole_trees_need_no_common_terms() -> None:
-    terms, records = as_terms([{i: 1} for i in range(6)])
+    terms, _ = as_terms([{i: 1} for i in range(6)])
     prior = Prior("multinomial", 2.0, 10.0)
     assert len(work_through(terms, prior, Plan(floor=None)).merges) == 5
     assert len(list(itertools.chain(work_through(terms, prior).merges))) == 0
