@@ -19,6 +19,9 @@ from unsnarl.kernels.bhc import agglomerate, postings, rolls, room, state
 from unsnarl.kernels.bhc.fixed_point import UNITS
 from unsnarl.model import Index, Terms
 
+MOST_PARTNERS = 4
+"""Partners kept in a row."""
+
 SPLIT_RECORDS = 16
 """A term that so many records have gets a list for each band of clusters."""
 
@@ -119,7 +122,7 @@ def _make_table(n_slots: int) -> state.Table:
         half *= 2
     keys = make_records(n_slots, state.KEY)
     keys["score"] = state.NOTHING
-    return state.Table(make_records((n_slots, 4), state.MATCH), keys, np.full(2 * half, -1, dtype=np.int32))
+    return state.Table(make_records((n_slots, MOST_PARTNERS), state.MATCH), keys, np.full(2 * half, -1, dtype=np.int32))
 
 
 def _make_slots(kinds: Kinds, model: str, n_slots: int, sizes: Index, start_part: Counts) -> Records:
@@ -138,71 +141,82 @@ def _make_slots(kinds: Kinds, model: str, n_slots: int, sizes: Index, start_part
     return slots
 
 
-def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.State:
-    """Lay everything out for the kernels.
+def _find_parts(kinds: Kinds, model: str, sizes: Index, weights: state.Weights) -> Counts:
+    """Give what a single record of each kind brings to any pair: minus its own weight, but for its terms."""
+    if not len(kinds):
+        return np.zeros(0, dtype=np.int64)
+    alone: Counts = -weights.by_records[1] - weights.by_extent[np.ones_like(sizes) if model == "bernoulli" else sizes]
+    if model == "bernoulli":
+        alone += sizes.astype(np.int64) * weights.absent[1]
+    return alone
 
-    Cost: O(n log n + m); about 600 bytes a record and 40 an entry.
-    """
-    apart = {record for pair in [*plan.same, *plan.different] for record in pair}
-    kinds = find_kinds(terms, prior.model, "duplicates" in plan.without, apart)
-    n_records = len(kinds.copies)
-    n_slots = len(kinds) + max(n_records - 1, 0) + 1
-    n_tokens = int((kinds.n_tokens * kinds.n_copies).sum())
-    weights = make_weights(prior, census, kinds.kept, n_records, n_tokens)
-    bands = _make_bands(n_records, kinds.n_terms)
-    extents = np.int64(1) if prior.model == "bernoulli" else kinds.n_tokens
-    part = -weights.by_records[1] - weights.by_extent[extents] if n_records else np.zeros(0, dtype=np.int64)
-    if prior.model == "bernoulli" and n_records:
-        part = part + (kinds.n_terms + kinds.n_lonely).astype(np.int64) * weights.absent[1]
-    size = kinds.n_terms + kinds.n_lonely if prior.model == "bernoulli" else kinds.n_tokens
-    slots = _make_slots(kinds, prior.model, n_slots, size, part)
-    np.add.at(bands["n_live"], slots["band"][: len(kinds)], 1)
-    grid = _make_grid(n_records if prior.model == "bernoulli" else n_tokens)
-    entries = make_records(3 * len(kinds.entries) + 1024, state.ENTRY)
-    entries[: len(kinds.entries)] = kinds.entries
-    view = rolls.KindView(slots[: len(kinds)], entries, size.astype(np.int32))
-    n_kept = len(kinds.kept)
-    live = np.zeros(n_slots, dtype=np.int32)
-    query = state.Query(
+
+def _make_query(n_kept: int, n_slots: int, n_records: int, bands: Records) -> state.Query:
+    """Make room for what belongs to one query."""
+    n_families = int(bands["family"][-1]) + 1
+    return state.Query(
         counts=np.zeros(n_kept, dtype=np.int32),
         ones=np.zeros(n_kept, dtype=np.int64),
         sizes=np.full(rolls.LONGEST, state.NOTHING),
         seen=np.zeros(n_slots, dtype=np.int32),
         ceilings=np.zeros(len(bands), dtype=np.int64),
         reach=np.zeros((len(bands) + 2, state.BAND_PLACES), dtype=np.int64),
-        tops=np.zeros((int(bands["family"][-1]) + 1, state.BAND_PLACES, state.TOPS), dtype=np.int64),
+        tops=np.zeros((n_families, state.BAND_PLACES, state.TOPS), dtype=np.int64),
         memo=np.zeros(n_records + 2, dtype=np.int64),
         memo_of=np.zeros(n_records + 2, dtype=np.int32),
         best=np.zeros(state.BEST, dtype=np.int64),
         sums=np.zeros(state.BEST, dtype=np.int64),
     )
-    flags = sum(IDEAS[idea] for idea in plan.without) | (state.DISJOINT if plan.disjoint else 0)
+
+
+def _make_options(model: str, plan: Plan, n_kinds: int) -> Counts:
+    """Put the plan into numbers."""
     options = np.zeros(8, dtype=np.int64)
-    options[state.MODEL], options[state.FLAGS] = MODELS[prior.model], flags
+    options[state.MODEL], options[state.N_KINDS] = MODELS[model], n_kinds
     options[state.FLOOR] = state.NOTHING if plan.floor is None else round(plan.floor * UNITS)
-    options[state.N_KINDS] = len(kinds)
-    options[state.PARTNERS] = 1 if "partners" in plan.without else 4
+    options[state.PARTNERS] = 1 if "partners" in plan.without else MOST_PARTNERS
+    options[state.FLAGS] = sum(IDEAS[idea] for idea in plan.without) | (state.DISJOINT if plan.disjoint else 0)
+    return options
+
+
+def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.State:
+    """Lay everything out for the kernels.
+
+    Cost: O(n log n + m); about 600 bytes a record and 100 an entry.
+    """
+    apart = {record for pair in [*plan.same, *plan.different] for record in pair}
+    kinds = find_kinds(terms, prior.model, "duplicates" in plan.without, apart)
+    n_records, n_tokens = len(kinds.copies), int((kinds.n_tokens.astype(np.int64) * kinds.n_copies).sum())
+    n_slots = len(kinds) + max(n_records, 1)
+    weights = make_weights(prior, census, kinds.kept, n_records, n_tokens)
+    bands = _make_bands(n_records, kinds.n_terms)
+    sizes = kinds.n_terms + kinds.n_lonely if prior.model == "bernoulli" else kinds.n_tokens
+    slots = _make_slots(kinds, prior.model, n_slots, sizes, _find_parts(kinds, prior.model, sizes, weights))
+    np.add.at(bands["n_live"], slots["band"][: len(kinds)], 1)
+    entries = make_records(3 * len(kinds.entries) + 1024, state.ENTRY)
+    entries[: len(kinds.entries)] = kinds.entries
     counters = np.zeros(16, dtype=np.int64)
     counters[state.N_SLOTS], counters[state.N_ENTRIES] = len(kinds), len(kinds.entries)
     counters[state.HIGHEST] = state.NOTHING
+    grid = _make_grid(n_records if prior.model == "bernoulli" else n_tokens)
     return state.State(
-        slots,
-        entries,
-        weights,
-        _make_postings(kinds.n_with, len(bands)),
-        _make_rolls(kinds.n_with, view),
-        _make_table(n_slots),
-        query,
-        bands,
-        np.full((len(bands), len(grid)), state.NOTHING),
-        grid,
-        live,
-        live.copy(),
-        kinds.copies,
-        make_records(1, state.BAN),
-        make_records(max(n_records, 1), state.MERGE),
-        options,
-        counters,
+        slots=slots,
+        entries=entries,
+        weights=weights,
+        postings=_make_postings(kinds.n_with, len(bands)),
+        rolls=_make_rolls(kinds.n_with, rolls.KindView(slots[: len(kinds)], entries, sizes.astype(np.int32))),
+        table=_make_table(n_slots),
+        query=_make_query(len(kinds.kept), n_slots, n_records, bands),
+        bands=bands,
+        ceilings=np.full((len(bands), len(grid)), state.NOTHING),
+        grid=grid,
+        live=np.zeros(n_slots, dtype=np.int32),
+        live_at=np.zeros(n_slots, dtype=np.int32),
+        copies=kinds.copies,
+        bans=make_records(1, state.BAN),
+        merges=make_records(max(n_records, 1), state.MERGE),
+        options=_make_options(prior.model, plan, len(kinds)),
+        counters=counters,
     )
 
 
