@@ -141,7 +141,7 @@ def _cases(name: str, quick: bool) -> list[tuple[str, Spec]]:
     """List the rows of a table: label and what to measure."""
     if name == "bhc-ideas":
         base = {**BASE, "n_records": 2000} if quick else BASE
-        small = {**BASE, "n_records": 300 if quick else 1000}
+        small = {**BASE, "n_records": 200 if quick else 400}
         rows = [(label, {**base, "without": without}) for label, without in IDEAS.items()]
         return rows + [(label, {**small, "without": without}) for label, without in SMALL_IDEAS.items()]
     if name == "bhc-growth":

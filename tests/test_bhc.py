@@ -180,14 +180,13 @@ def test_a_run_is_written_opened_cut_and_evaluated(tmp_path: Path, capsys: pytes
 
 
 def test_a_higher_cut_of_a_run_is_the_run_with_that_cut() -> None:
-    result = unsnarl.bhc(historical(400), fields="full_name,dob,birth_place", gamma=5.0)
-    tree = unsnarl.bhc(historical(400), fields="full_name,dob,birth_place", gamma=5.0, rule="tree")
+    n_records = 60 if SMALL else 400
+    rows, settings = historical(n_records), {"fields": "full_name,dob,birth_place", "gamma": 5.0}
+    result, tree = unsnarl.bhc(rows, **settings), unsnarl.bhc(rows, **settings, rule="tree")
     for cut in (0.0, 2.0, 8.0):
-        assert clusters(result.at(cut)) == clusters(
-            unsnarl.bhc(historical(400), fields="full_name,dob,birth_place", gamma=5.0, cut=cut)
-        )
+        assert clusters(result.at(cut)) == clusters(unsnarl.bhc(rows, **settings, cut=cut))
         assert set(clusters(tree.at(cut))) == set(clusters(result))
-    assert len(tree.found.odds) == 399
+    assert len(tree.found.odds) == n_records - 1
     assert clusters(tree.at(-1e6 + 1)) == dict.fromkeys(clusters(tree), "h50k-00000")
 
 

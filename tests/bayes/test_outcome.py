@@ -147,13 +147,14 @@ def test_large_clusters_do_not_overflow(model: str, n_records: int) -> None:
 
 
 def test_a_sample_has_neighbours_and_tuning_says_what_it_tried() -> None:
-    records = [{i // 2: 1, 40 + i % 3: 1} for i in range(80)]
+    n_records = 40 if SMALL else 80
+    records = [{i // 2: 1, 40 + i % 3: 1} for i in range(n_records)]
     terms, _ = as_terms(records)
     sample = draw_sample(terms, 20)
     assert sample.first[-1] == len(sample.term)
     assert 20 <= sample.n_records <= 30
     tuned = tune(terms, Prior("multinomial", 1.0, 10.0))
-    assert tuned.n_sample == 80
+    assert tuned.n_sample == n_records
     best = max(evidence for *_, evidence in tuned.tried)
     assert (tuned.prior.gamma, tuned.prior.strength, best) in tuned.tried
 

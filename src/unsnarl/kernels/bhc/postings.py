@@ -36,7 +36,7 @@ def _is_long(state: State, slot: int) -> bool:
     if what.n_terms > INLINE_TERMS:
         return True
     for i in range(what.start, what.start + what.n_terms):
-        if state.entries[i].count >= TERM_UNIT or state.entries[i].term >= 2**24:
+        if state.entries[i].count >= TERM_UNIT or state.entries[i].term >= 2**24 - 1:
             return True
     return False
 
