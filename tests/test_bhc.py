@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,15 @@ import pytest
 from scipy.sparse import csr_matrix
 
 import unsnarl
+from unsnarl.bayes.run import cluster_terms
 from unsnarl.cli import exits
 from unsnarl.cli.commands import commands
+from unsnarl.report.term_intake import read_input
+from unsnarl.term_settings import TermSettings
 
 SMALL = bool(os.environ.get("UNSNARL_SMALL"))
-HISTORICAL = Path(__file__).parents[1] / "examples" / "historical50k"
+EXAMPLES = Path(__file__).parents[1] / "examples"
+HISTORICAL = EXAMPLES / "historical50k"
 SETS = {
     "a": ["ada", "lovelace", "london"],
     "b": ["ada", "lovelace", "london"],
@@ -210,6 +216,32 @@ def test_ideas_change_nothing_on_real_data(model: str, without: str) -> None:
     assert plain.found.counts["is_exact"]
 
 
+COMBINATIONS = [
+    ",".join(ideas)
+    for k in range(1, 6)
+    for ideas in itertools.combinations(["deferral", "index", "duplicates", "skipping", "partners"], k)
+]
+REAL = {
+    "cora": ("author,title,journal,year", COMBINATIONS),
+    "febrl3": ("given_name,surname,suburb,postcode,date_of_birth", COMBINATIONS),
+    "historical50k": ("first_name,surname,dob,birth_place,gender", ["duplicates", "partners"]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", REAL)
+@pytest.mark.parametrize("model", ["multinomial", "bernoulli"])
+def test_combinations_change_nothing_on_whole_sets(example: str, model: str) -> None:
+    fields, combinations = REAL[example]
+    settings = TermSettings(fields=fields, model=model)
+    terms = read_input(str(EXAMPLES / example / "records.csv"), None, settings).terms
+    plain = cluster_terms(terms, settings).forest
+    for without in combinations:
+        other = cluster_terms(terms, replace(settings, without=without)).forest
+        for name in ("left", "right", "log_odds", "size"):
+            assert getattr(plain, name).tobytes() == getattr(other, name).tobytes(), without
+
+
 @pytest.mark.parametrize("model", ["multinomial", "bernoulli"])
 def test_bytes_do_not_depend_on_rows_or_threads(tmp_path: Path, model: str) -> None:
     rows = historical(60 if SMALL else 2000)
@@ -238,7 +270,7 @@ def test_progress_is_told_and_memory_is_forecast() -> None:
 
     notes = Notes()
     unsnarl.bhc(LISTS, progress=notes)
-    assert notes.phases == ["reading", "indexing", "merging"]
+    assert notes.phases == ["reading", "loading kernels", "indexing", "merging"]
     with pytest.raises(unsnarl.UnsnarlError, match="of memory; the limit is"):
         unsnarl.bhc(csr_matrix([[1, 1]] * 50), memory_limit="10KB")
 

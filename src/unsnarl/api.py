@@ -180,7 +180,7 @@ def bhc(
     >>> [row["cluster_id"] for row in bhc(rows).clusters]
     ['a', 'a', 'c']
     """
-    from unsnarl.bayes.run import cluster_terms
+    from unsnarl.bayes.run import cluster_terms, load_kernels
     from unsnarl.report.term_intake import read_input
     from unsnarl.report.term_outcome import make_findings
     from unsnarl.report.term_result import TermResult
@@ -190,14 +190,14 @@ def bhc(
     clock = Clock(progress)
     with clock.phase("reading"):
         given = read_input(terms, ids, chosen)
-    with clock.time("merging"):
-        try:
-            outcome = cluster_terms(given.terms, chosen, progress)
-        except MemoryError:
-            raise ResourceError(
-                f"Memory ran out on {len(given.ids):,} records with {len(given.terms.term):,} terms.",
-                hint="Give the run more memory, or leave out terms that nearly all records have.",
-            ) from None
+    clock.run("loading kernels", load_kernels)
+    try:
+        outcome = clock.wait("merging", lambda: cluster_terms(given.terms, chosen, progress))
+    except MemoryError:
+        raise ResourceError(
+            f"Memory ran out on {len(given.ids):,} records with {len(given.terms.term):,} terms.",
+            hint="Give the run more memory, or leave out terms that nearly all records have.",
+        ) from None
     return TermResult(make_findings(given, outcome, chosen, clock.phases), given.kind)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from dataclasses import dataclass
 
@@ -114,3 +115,18 @@ def cluster_terms(terms: Terms, settings: TermSettings, progress: Progress | Non
         disjoint_bound=max(work.disjoint_bound, -math.inf),
         is_exact=not settings.group_duplicates and (scores_all or work.disjoint_bound <= settings.cut),
     )
+
+
+def load_kernels() -> None:
+    """Load all kernels, or compile them where this machine has not yet: on the smallest input there is."""
+    # As in solve.py: Python's collector would look the compiler's objects over again and again.
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        ones = np.ones(4, dtype=np.int32)
+        terms = Terms(np.array([0, 2, 4]), np.array([0, 1, 0, 1], dtype=np.int32), ones, 2)
+        for model in DEFAULT_STRENGTH:
+            cluster_terms(terms, TermSettings(model=model))
+    finally:
+        if was_on:
+            gc.enable()

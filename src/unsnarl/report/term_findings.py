@@ -96,7 +96,7 @@ class TermFindings(Findings):
         )
         lines.append(
             f"work: {counts['n_candidates_scored']:,} candidates scored, {counts['n_postings_read']:,} postings read, "
-            f"{counts['n_scans']:,} scans"
+            f"{counts['n_scans']:,} scans, {counts['n_deferred_resolved']:,} deferred"
         )
         lines.append(f"exact: {counts['exactness']}")
         return lines + (["", *(f"note: {note}" for note in self.notes)] if self.notes else [])
