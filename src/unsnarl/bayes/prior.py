@@ -99,7 +99,8 @@ def _make_levels(masses: Float, most: Counts) -> tuple[Counts, Counts]:
     longest = np.zeros(len(values), dtype=np.int64)
     np.maximum.at(longest, which, most)
     starts = np.concatenate([[0], np.cumsum(longest + 1)])
-    levels = np.zeros(max(int(starts[-1]), 1), dtype=np.int64)
+    # Entries of clusters that are gone are added up before they are passed over, and may ask for twice a row.
+    levels = np.zeros(int(starts[-1]) + int(longest.max(initial=0)) + 1, dtype=np.int64)
     for value, start, stop in zip(values.tolist(), starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         write_log_sums(value, levels[start:stop])
     return levels, starts[which]

@@ -154,6 +154,10 @@ def _read_list(state: State, slot: int, start: int, stop: int, term: int, place:
             at += HEAD
             continue
         n = what.n_records + words[at + 2]
+        if n >= len(weights.by_records) or what.extent + words[at + 3] >= len(weights.by_extent):
+            # More than there is: the cluster is gone, and is part of the one in question.
+            at += HEAD + length
+            continue
         score = weights.by_records[n] + weights.by_extent[what.extent + words[at + 3]] + what.part + part_at(words, at)
         score += gain(weights, term, own, words[at + 6])
         if is_bernoulli:
