@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import startup, tables
+from benchmarks import bhc, startup, tables
 from benchmarks.cases import TABLES, Case
 from benchmarks.measure import save
 
@@ -38,6 +38,7 @@ TITLES = {
     "complete": "Complete graphs",
     "growth": "Growth",
     "million": "A million records in one component",
+    **bhc.TITLES,
     "startup": "Start-up",
 }
 
@@ -125,6 +126,8 @@ def _run_table(name: str, quick: bool, repeats: int) -> dict[str, Any]:
     result: dict[str, Any] = {"machine": _machine(), "repeats": repeats, "load": load}
     if name == "startup":
         return {**result, "startup": startup.run(repeats)}
+    if name in bhc.TITLES:
+        return {**result, **bhc.run_table(name, quick, repeats)}
     return {**result, "cases": [_run_case(case, repeats) for case in TABLES[name](quick)]}
 
 
@@ -132,6 +135,8 @@ def _as_text(name: str, result: dict[str, Any]) -> str:
     """Write one table with its title and where it was measured."""
     if name == "startup":
         body = tables.startup(result["startup"])
+    elif name in bhc.TITLES:
+        body = bhc.show_table(name, result)
     elif name == "growth":
         body = tables.growth(result["cases"])
     else:
@@ -151,7 +156,7 @@ def _write(results: dict[str, Any], measured: list[str]) -> None:
 
 def main() -> None:
     """Parse the command line and run."""
-    names = [*TABLES, "startup"]
+    names = [*TABLES, *bhc.TITLES, "startup"]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write the tables.")
     parser.add_argument("--only", choices=names, action="append", help="measure this table only (may be given again)")
     parser.add_argument("--quick", action="store_true", help="small graphs, one run, nothing written")

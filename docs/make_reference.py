@@ -18,6 +18,7 @@ import click
 from unsnarl import errors
 from unsnarl.cli.commands import commands
 from unsnarl.settings import Settings
+from unsnarl.term_settings import TermSettings
 
 DOCS = Path(__file__).resolve().parent
 WRITTEN_BY = "<!-- Written by docs/make_reference.py: change the program, then `make docs`. -->"
@@ -33,6 +34,10 @@ With `--json` one object is printed to standard output: `ok`, `schema`, and what
 SETTINGS_INTRO = """\
 One list for the command line and for Python: `unsnarl cluster --cut 0.4` is `unsnarl.cluster(pairs, cut=0.4)`.
 `check` takes the same. A value out of range is a `UsageError`. The settings of a run are kept in its `run.json`."""
+
+
+TERM_SETTINGS_INTRO = """\
+For `unsnarl bhc` and `unsnarl.bhc`. [methods/bhc.md](methods/bhc.md) says what they mean for the answer."""
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -107,15 +112,20 @@ def _describe_range(item: dataclasses.Field[Any]) -> str:
     return "yes or no" if isinstance(item.default, bool) else "text"
 
 
-def write_settings() -> str:
-    """Write settings.md."""
+def _write_fields(settings: type[Any]) -> str:
+    """Write the table of one class of settings."""
     rows = [
         [f"`{item.name}`", f"`--{item.name.replace('_', '-')}`", f"`{item.default}`", _describe_range(item)]
         + [item.metadata["meaning"]]
-        for item in dataclasses.fields(Settings)
+        for item in dataclasses.fields(settings)
     ]
-    head = ["in Python", "command line", "default", "values", "meaning"]
-    return "\n\n".join([WRITTEN_BY, "# Settings", SETTINGS_INTRO, table(head, rows)]) + "\n"
+    return table(["in Python", "command line", "default", "values", "meaning"], rows)
+
+
+def write_settings() -> str:
+    """Write settings.md."""
+    terms = ["## Bayesian clustering", TERM_SETTINGS_INTRO, _write_fields(TermSettings)]
+    return "\n\n".join([WRITTEN_BY, "# Settings", SETTINGS_INTRO, _write_fields(Settings), *terms]) + "\n"
 
 
 PAGES = {"commands.md": write_commands, "settings.md": write_settings}

@@ -11,12 +11,14 @@ import pytest
 
 from unsnarl import errors
 from unsnarl.cli.commands import commands
-from unsnarl.cli.options import settings_options
+from unsnarl.cli.options import settings_options, term_options
 from unsnarl.evaluation.metrics import METRICS
 from unsnarl.files.columns import ENTITIES, PAIR_LAYOUTS, RECORD_IDS
 from unsnarl.files.paths import DELIMITED_ENDINGS, JSON_ENDINGS, PARQUET_ENDINGS
 from unsnarl.files.tables import SCHEMAS
+from unsnarl.files.term_tables import TERM_SCHEMAS
 from unsnarl.settings import Settings
+from unsnarl.term_settings import TermSettings
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -80,6 +82,18 @@ def test_every_setting_is_documented_and_an_option() -> None:
         assert name in options
 
 
+def test_every_setting_of_bhc_is_documented_and_an_option() -> None:
+    text = read("settings.md").partition("## Bayesian clustering")[2]
+
+    @term_options
+    def command() -> None: ...
+
+    options = {item.name for item in command.__click_params__}
+    for name in TermSettings.__dataclass_fields__:
+        assert f"| `{name}` | `--{name.replace('_', '-')}` |" in text
+        assert name in options
+
+
 def test_every_error_class_is_documented() -> None:
     text = read("commands.md")
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.UnsnarlError)]
@@ -94,6 +108,8 @@ def test_what_the_files_hold_is_documented() -> None:
         section = text.partition(f"\n## {table}.parquet\n")[2].partition("\n## ")[0]
         missing = [column for column in columns if f"`{column}`" not in section]
         assert section and not missing, table
+    new = {column for columns in TERM_SCHEMAS.values() for column in columns}
+    assert not [column for column in new if f"`{column}`" not in text]
 
 
 def test_every_figure_is_documented() -> None:

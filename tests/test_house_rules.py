@@ -58,6 +58,10 @@ TWINS = {
     "quotient": "agglomerate",
     "rows": "agglomerate",
     "small": "agglomerate",
+    **dict.fromkeys(
+        (f"bhc/{name}" for name in "agglomerate bounds fixed_point odds postings rolls room scan state table".split()),
+        "bhc",
+    ),
     "canonical_pairs": "graphs",
     "connected_components": "graphs",
     "split": "graphs",
@@ -178,7 +182,8 @@ def test_outside_packages_have_one_door(path: Path) -> None:
 
 
 def test_every_kernel_has_a_twin() -> None:
-    kernels = {path.stem for path in KERNELS.glob("*.py")} - {"__init__", "jit"}
+    paths = [path.relative_to(KERNELS).with_suffix("").as_posix() for path in KERNELS.rglob("*.py")]
+    kernels = {path for path in paths if not path.endswith("__init__")} - {"jit"}
     assert kernels == set(TWINS), "a new kernel needs a slow twin under tests/reference, named in TWINS"
     for twin in set(TWINS.values()):
         assert (REFERENCE / f"{twin}.py").is_file()

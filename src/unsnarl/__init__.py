@@ -16,10 +16,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unsnarl.api import check, cluster, cut, demo, evaluate, open_run
+    from unsnarl.api import bhc, check, cluster, cut, demo, evaluate, open_run
     from unsnarl.errors import GateError, InputError, ResourceError, UnsnarlError, UsageError
     from unsnarl.report.result import Result
+    from unsnarl.report.term_result import TermResult
     from unsnarl.settings import Settings
+    from unsnarl.term_settings import TermSettings
 
 __version__ = "0.1.0"
 
@@ -29,9 +31,12 @@ __all__ = [
     "ResourceError",
     "Result",
     "Settings",
+    "TermResult",
+    "TermSettings",
     "UnsnarlError",
     "UsageError",
     "__version__",
+    "bhc",
     "check",
     "cluster",
     "cut",
@@ -41,10 +46,12 @@ __all__ = [
 ]
 
 _HOME_OF = {
-    **dict.fromkeys(("check", "cluster", "cut", "demo", "evaluate", "open_run"), "unsnarl.api"),
+    **dict.fromkeys(("bhc", "check", "cluster", "cut", "demo", "evaluate", "open_run"), "unsnarl.api"),
     **dict.fromkeys(("GateError", "InputError", "ResourceError", "UnsnarlError", "UsageError"), "unsnarl.errors"),
     "Result": "unsnarl.report.result",
     "Settings": "unsnarl.settings",
+    "TermResult": "unsnarl.report.term_result",
+    "TermSettings": "unsnarl.term_settings",
 }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from unsnarl.errors import ResourceError, UsageError
 from unsnarl.settings import Settings
+from unsnarl.term_settings import TermFields, make_term_settings
 
 if TYPE_CHECKING:
     from unsnarl.evaluation.metrics import Evaluation
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from unsnarl.report.intake import Input
     from unsnarl.report.profile import InputReport
     from unsnarl.report.result import Result
+    from unsnarl.report.term_result import TermResult
     from unsnarl.report.timing import Clock
 
 
@@ -153,6 +155,52 @@ def cluster(
     return Result(found, given.kind)
 
 
+def bhc(
+    terms: Any,
+    *,
+    ids: Sequence[Any] | None = None,
+    progress: Progress | None = None,
+    **settings: Unpack[TermFields],
+) -> TermResult:
+    """Cluster records that are sets of terms, by Bayesian hierarchical clustering.
+
+    terms     rows of (id, term) or (id, term, count), or a row for each record with a list in the column terms; in any
+              of the forms that `cluster` takes, or a SciPy sparse matrix of counts, whose rows are records. With
+              `fields` a table of records, whose fields become terms
+    ids       of the rows of a sparse matrix (default: their numbers)
+    progress  told how far the work is (default: nobody)
+    settings  the fields of TermSettings: model="multinomial", gamma=None, strength=None, cut=0.0, ...
+
+    Raises UsageError for a setting out of range, or a prior under which everything would merge; InputError where the
+    input breaks the contract of docs/input.md; ResourceError where memory or disk run out.
+    Cost: docs/benchmarks.md; 1.1 kB a record and 150 bytes a term of a record.
+
+    >>> rows = [{"id": "a", "terms": ["red", "big"]}, {"id": "b", "terms": ["red", "big"]},
+    ...         {"id": "c", "terms": ["blue"]}]
+    >>> [row["cluster_id"] for row in bhc(rows).clusters]
+    ['a', 'a', 'c']
+    """
+    from unsnarl.bayes.run import cluster_terms, load_kernels
+    from unsnarl.report.term_intake import read_input
+    from unsnarl.report.term_outcome import make_findings
+    from unsnarl.report.term_result import TermResult
+    from unsnarl.report.timing import Clock
+
+    chosen = make_term_settings(settings)
+    clock = Clock(progress)
+    with clock.phase("reading"):
+        given = read_input(terms, ids, chosen)
+    clock.run("loading kernels", load_kernels)
+    try:
+        outcome = clock.wait("merging", lambda: cluster_terms(given.terms, chosen, progress))
+    except MemoryError:
+        raise ResourceError(
+            f"Memory ran out on {len(given.ids):,} records with {len(given.terms.term):,} terms.",
+            hint="Give the run more memory, or leave out terms that nearly all records have.",
+        ) from None
+    return TermResult(make_findings(given, outcome, chosen, clock.phases), given.kind)
+
+
 def check(
     pairs: Any, records: Any = None, *, progress: Progress | None = None, **settings: Unpack[SettingsFields]
 ) -> InputReport:
@@ -186,13 +234,18 @@ def open_run(folder: str | os.PathLike[str]) -> Result:
     from unsnarl.files.session import Session
     from unsnarl.report.findings import read_findings
     from unsnarl.report.result import Result
+    from unsnarl.report.term_findings import METHOD, read_term_findings
+    from unsnarl.report.term_result import TermResult
 
+    run = open_files(folder)
     with Session() as session:
-        return Result(read_findings(session, open_files(folder)), FrameKind("path"))
+        if run.manifest.get("method") == METHOD:
+            return TermResult(read_term_findings(session, run), FrameKind("path"))
+        return Result(read_findings(session, run), FrameKind("path"))
 
 
 def cut(run: str | os.PathLike[str] | Result, at: float) -> Any:
-    """Give the clusters of a RUN, by its folder or as a Result, at another cut (0 .. 1)."""
+    """Give the clusters of a RUN, by its folder or as a Result, at another cut (0 .. 1, or log odds for `bhc`)."""
     from unsnarl.report.result import Result
 
     result = run if isinstance(run, Result) else open_run(run)

@@ -140,6 +140,79 @@ class Forest:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """Hold the terms of each record.
+
+    first    int64[n+1]  entries first[r] .. first[r + 1] - 1 are those of record r
+    term     int32[m]    term indexes, 0 .. n_terms - 1
+    count    int32[m]    how often the record has the term
+    n_terms  number of distinct terms
+
+    Guarantees:
+    1. first is never falling, from 0 to m.
+    2. Inside a record, term is strictly increasing.
+    3. count[i] >= 1; every term occurs.
+    """
+
+    first: NDArray[np.int64]
+    term: Index
+    count: Index
+    n_terms: int
+
+    @property
+    def n_records(self) -> int:
+        """Number of records, those without terms included."""
+        return len(self.first) - 1
+
+    def check(self) -> None:
+        """Assert the numbered guarantees. Cost: O(n + m)."""
+        assert self.first[0] == 0 and self.first[-1] == len(self.term) == len(self.count), "1"
+        assert (np.diff(self.first) >= 0).all(), "1"
+        record = np.repeat(np.arange(self.n_records), np.diff(self.first))
+        assert (np.diff(record * self.n_terms + self.term) > 0).all(), "2"
+        assert (self.count >= 1).all() and len(np.unique(self.term)) == self.n_terms, "3"
+
+
+@dataclass(frozen=True)
+class OddsForest:
+    """Hold the merges of Bayesian hierarchical clustering, by component and in the order made.
+
+    component    int32[k]    component the merge happens in
+    left, right  int32[k]    the two clusters merged, each named by its smallest record
+    log_odds     float64[k]  ln (r / (1 - r)) of the merge; falls and rises
+    size         int32[k]    records in the merged cluster
+    n_records    number of records; a record in no merge is a cluster of its own
+
+    Guarantees:
+    1. left[i] < right[i]; the merged cluster is named left[i], the name right[i] is never used again.
+    2. Grouped by component, increasing; inside a component in the order merged.
+    3. size[i] is the sum of the sizes of the two clusters merged.
+    """
+
+    component: Index
+    left: Index
+    right: Index
+    log_odds: Float
+    size: Index
+    n_records: int
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def check(self) -> None:
+        """Assert the numbered guarantees. Cost: O(n + k) in Python steps; for tests."""
+        assert (self.left < self.right).all(), "1"
+        assert (np.diff(self.component) >= 0).all(), "2"
+        size = np.ones(self.n_records, dtype=np.int64)
+        gone = np.zeros(self.n_records, dtype=bool)
+        for left, right, merged in zip(self.left, self.right, self.size, strict=True):
+            assert not gone[left] and not gone[right], "1"
+            gone[right] = True
+            size[left] += size[right]
+            assert size[left] == merged, "3"
+
+
+@dataclass(frozen=True)
 class Clustering:
     """Say which cluster each record is in.
 

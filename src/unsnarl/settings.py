@@ -60,13 +60,18 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            name = item.name.replace("_", "-")
-            choices, span = item.metadata["choices"], item.metadata["span"]
-            if choices and value not in choices:
-                raise UsageError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
-            if span and value is not None and not (isinstance(value, (int, float)) and span[0] <= value <= span[1]):
-                raise UsageError(f"{name} is {value!r}; it must be a number from {span[0]:g} to {span[1]:g}.")
-            if isinstance(value, float) and not math.isfinite(value):
-                raise UsageError(f"{name} is {value!r}; it must be a finite number.")
+        check_fields(self)
+
+
+def check_fields(settings: Any) -> None:
+    """Check each field against its choices or its span. Raises UsageError."""
+    for item in dataclasses.fields(settings):
+        value = getattr(settings, item.name)
+        name = item.name.replace("_", "-")
+        choices, span = item.metadata["choices"], item.metadata["span"]
+        if choices and value not in choices:
+            raise UsageError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
+        if span and value is not None and not (isinstance(value, (int, float)) and span[0] <= value <= span[1]):
+            raise UsageError(f"{name} is {value!r}; it must be a number from {span[0]:g} to {span[1]:g}.")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"{name} is {value!r}; it must be a finite number.")

@@ -12,7 +12,7 @@ import click
 import unsnarl
 from unsnarl import api
 from unsnarl.cli.exits import error_as_dict, print_data, print_json, print_lines, run
-from unsnarl.cli.options import force_option, output_options, settings_options
+from unsnarl.cli.options import force_option, output_options, settings_options, term_options
 from unsnarl.cli.progress import open_progress
 from unsnarl.errors import GateError
 
@@ -53,6 +53,28 @@ def cluster(
 
 
 @commands.command()
+@click.argument("terms", nargs=-1, required=True)
+@click.option("--out", required=True, help="Folder to write the run to.")
+@term_options
+@force_option
+@output_options
+def bhc(terms: tuple[str, ...], out: str, force: bool, quiet: bool, as_json: bool, **settings: Any) -> None:
+    """Cluster records that are sets of terms, by Bayesian hierarchical clustering.
+
+    TERMS are files (Parquet, CSV or JSON lines) or globs of them: an id and a term in each row, with a count or
+    without, or an id and a list of terms; with --fields or --ngrams, any file of records.
+    """
+    api.refuse_existing(out, force, list(terms))
+    with open_progress(quiet) as progress:
+        result = api.bhc(list(terms), progress=progress, **settings)
+        result.write(out, force=force)
+    if as_json:
+        print_json({"command": "bhc", "run": out, **result.numbers()})
+    if not quiet:
+        print_lines([result.summary(), "", f"written to {out}"])
+
+
+@commands.command()
 @click.argument("pairs", nargs=-1, required=True)
 @click.option("--records", help="File with the ids of all records.")
 @settings_options
@@ -78,7 +100,12 @@ def check(pairs: tuple[str, ...], records: str | None, quiet: bool, as_json: boo
 
 @commands.command()
 @click.argument("run_folder", metavar="RUN")
-@click.option("--at", type=click.FLOAT, required=True, help="Clusters closer than this distance (1 - score) are one.")
+@click.option(
+    "--at",
+    type=click.FLOAT,
+    required=True,
+    help="Clusters closer than this distance (1 - score) are one; for a run of bhc: log odds.",
+)
 @click.option("--out", help="File to write the clusters to: .parquet or .csv (default: CSV to standard output).")
 @force_option
 @output_options

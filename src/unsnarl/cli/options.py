@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from unsnarl.settings import Settings
+from unsnarl.term_settings import TermSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -37,12 +38,22 @@ def _as_option(item: dataclasses.Field[Any], hint: Any) -> Callable[[Command], C
     )
 
 
-def settings_options(command: Command) -> Command:
-    """Give a command one option for each setting, in the order of Settings."""
-    hints = typing.get_type_hints(Settings)
-    for item in reversed(dataclasses.fields(Settings)):
+def _add_options(command: Command, settings: Any) -> Command:
+    """Give a command one option for each field of a class of settings, in their order."""
+    hints = typing.get_type_hints(settings)
+    for item in reversed(dataclasses.fields(settings)):
         command = _as_option(item, hints[item.name])(command)
     return command
+
+
+def settings_options(command: Command) -> Command:
+    """Give a command one option for each setting, in the order of Settings."""
+    return _add_options(command, Settings)
+
+
+def term_options(command: Command) -> Command:
+    """Give a command one option for each setting of a run over terms, in the order of TermSettings."""
+    return _add_options(command, TermSettings)
 
 
 def output_options(command: Command) -> Command:

@@ -35,6 +35,8 @@ class RunData:
     inputs                        as `describe_inputs` gives them
     counts                        figures of the run, by name
     phases                        for each phase its seconds and peak memory in bytes
+    schemas                       columns of each table and their SQL types
+    method                        how the clusters were found
     """
 
     clusters: Columns
@@ -44,6 +46,8 @@ class RunData:
     inputs: list[dict[str, Any]] = field(default_factory=list)
     counts: dict[str, Any] = field(default_factory=dict)
     phases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    schemas: dict[str, dict[str, str]] = field(default_factory=lambda: SCHEMAS)
+    method: str = "linkage"
 
 
 def find_versions() -> dict[str, str]:
@@ -114,9 +118,8 @@ def refuse_existing(folder: str | os.PathLike[str], force: bool, inputs: Sequenc
         )
 
 
-def _write_table(session: Session, path: str, name: str, columns: Columns) -> int:
+def _write_table(session: Session, path: str, schema: dict[str, str], columns: Columns) -> int:
     """Write one table, in the order of its rows; gives the number of rows after reading it back."""
-    schema = SCHEMAS[name]
     n_rows = len(columns[next(iter(schema))])
     arrays = {f"c{position}": columns[column] for position, column in enumerate(schema)}
     arrays["row"] = np.arange(n_rows, dtype=np.int64)
@@ -180,11 +183,12 @@ def write_run(session: Session, folder: str | os.PathLike[str], run: RunData, fo
         outputs = {}
         for name in SCHEMAS:
             path = os.path.join(staging, f"{name}.parquet")
-            n_rows = _write_table(session, path, name, getattr(run, name))
+            n_rows = _write_table(session, path, run.schemas[name], getattr(run, name))
             outputs[f"{name}.parquet"] = {"rows": n_rows, "bytes": os.path.getsize(path), "sha256": find_checksum(path)}
         phases = {**run.phases, "write": {"seconds": round(time.perf_counter() - started, 3)}}
         manifest = {
             "format": FORMAT,
+            "method": run.method,
             "settings": run.settings,
             "versions": find_versions(),
             "inputs": run.inputs,

@@ -41,7 +41,7 @@ def _digest_sources() -> str:
     would be met by stale code. A folder for each state of the sources cannot be stale.
     """
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

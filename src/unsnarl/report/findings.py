@@ -51,7 +51,7 @@ class Findings:
         return {
             "clusters": make_clusters(self.ids, self.clustering, self.components),
             "merges": make_merges(self.ids, self.forest),
-            "components": {**self.component_table, **_count_clusters(self.components, self.clustering)},
+            "components": {**self.component_table, **count_clusters(self.components, self.clustering)},
         }
 
     def recut(self, cut: float, clustering: Clustering) -> Findings:
@@ -96,7 +96,7 @@ class Findings:
         return Summary(
             n_records=len(self.ids),
             n_pairs=int(self.counts["n_pairs"]),
-            n_pairs_inside=int(self.component_table["n_pairs"].sum()),
+            n_pairs_inside=int(self.component_table["n_pairs"].sum()) if "n_pairs" in self.component_table else 0,
             components=tally_sizes(count_group_sizes(self.components.component_of)),
             clusters=tally_sizes(count_group_sizes(self.clustering.cluster_of)),
             notes=self.notes,
@@ -105,8 +105,11 @@ class Findings:
     def run_data(self) -> RunData:
         """Put everything together that goes into a RUN."""
         numbers = {name: value for name, value in summary_as_dict(self.summary()).items() if name != "notes"}
+        tables = self.tables
         return RunData(
-            **self.tables,
+            tables["clusters"],
+            tables["merges"],
+            tables["components"],
             settings=dataclasses.asdict(self.settings),
             inputs=self.inputs,
             counts={**self.counts, **numbers, "notes": list(self.notes)},
@@ -114,7 +117,7 @@ class Findings:
         )
 
 
-def _count_clusters(components: Components, clustering: Clustering) -> Columns:
+def count_clusters(components: Components, clustering: Clustering) -> Columns:
     """Count the clusters, and the records of the largest, in each component of two or more records."""
     component_of, cluster_of = components.component_of, clustering.cluster_of
     n_records = len(component_of)

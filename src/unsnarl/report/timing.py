@@ -47,6 +47,11 @@ class Clock:
         seconds = round(time.perf_counter() - started, 3)
         self.phases[name] = {"seconds": seconds, "peak_memory_bytes": peak_memory_bytes()}
 
+    def wait(self, name: str, work: Callable[[], Answer]) -> Answer:
+        """Time a phase that reports its own progress, in such a way that Ctrl-C ends the wait for it at once."""
+        with self.time(name):
+            return _wait_for(work)
+
     def run(self, name: str, work: Callable[[], Answer]) -> Answer:
         """Time a phase that is a single call, in such a way that Ctrl-C ends the wait for it at once.
 

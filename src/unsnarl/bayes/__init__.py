@@ -1,0 +1,1 @@
+"""Bayesian hierarchical clustering: the second recipe, beside solve."""

@@ -1,0 +1,1 @@
+"""Hot loops of Bayesian hierarchical clustering; nothing of `unsnarl cluster` loads them."""
