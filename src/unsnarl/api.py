@@ -58,37 +58,39 @@ def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock) -> I
     from unsnarl.files.pairs import explain_conflicts, read_pairs
     from unsnarl.files.records import read_records
     from unsnarl.files.session import Session
-    from unsnarl.interning import intern
+    from unsnarl.interning import intern, settle
     from unsnarl.report.forecast import refuse_oversize
     from unsnarl.report.intake import Input, describe_losses
 
     with Session(settings.threads, settings.memory_limit) as session:
+        clock.run("loading kernels", solve.load_kernels)
         with clock.phase("reading"):
             source = read_pairs(session, pairs, settings)
             record_source = None if records is None else read_records(session, records, settings)
             rows = intern(session, source, record_source, settings)
-        refuse_oversize(rows.n_records, len(rows.left), settings.memory_limit)
-        arrays = (rows.left, rows.right, rows.score, rows.n_records)
-        clock.run("loading kernels", solve.load_kernels)
-        canonical, tally = clock.run("sorting", lambda: solve.canonical_pairs(*arrays, settings.on_conflict))
-        if tally.n_conflicts and settings.on_conflict == "error":
-            first = [(rows.ids[left], rows.ids[right]) for left, right in tally.conflicts.tolist()]
-            raise explain_conflicts(source, tally.n_conflicts, first)
+        settled = clock.run(
+            "finding components", lambda: settle(rows, settings.threshold, settings.on_conflict, session.threads)
+        )
+        refuse_oversize(rows.n_records, len(settled.pairs), settings.memory_limit)
+        if settled.n_conflicts and settings.on_conflict == "error":
+            first = [(rows.ids[left], rows.ids[right]) for left, right in settled.conflicts]
+            raise explain_conflicts(source, settled.n_conflicts, first)
         given: list[tuple[str, Given]] = [("pairs", source)]
         if record_source is not None:
             given.append(("records", record_source))
         counts = {
             **rows.tally,
-            "n_pairs": len(canonical),
-            "n_self_pairs": tally.n_self,
-            "n_repeated_pairs": tally.n_repeated,
-            "n_conflicts": tally.n_conflicts,
+            "n_pairs": settled.n_pairs,
+            "n_self_pairs": settled.n_self,
+            "n_repeated_pairs": settled.n_repeated,
+            "n_conflicts": settled.n_conflicts,
         }
         return Input(
-            pairs=canonical,
-            ids=rows.ids.texts(),
+            pairs=settled.pairs,
+            components=settled.components,
+            ids=rows.ids,
             counts=counts,
-            notes=describe_losses(source, counts, rows, canonical, tally.conflicts.tolist()),
+            notes=describe_losses(source, counts, rows, settled),
             inputs=describe_inputs(given),
             kind=source.kind,
             threads=session.threads,
@@ -116,7 +118,7 @@ def cluster(
     >>> cluster(rows, cut=0.5).clusters[1]["cluster_size"], cluster(rows, cut=0.8).clusters[1]["cluster_size"]
     (2, 3)
     """
-    from unsnarl import dendrogram, solve
+    from unsnarl import dendrogram
     from unsnarl.engines import local
     from unsnarl.files.tables import make_components
     from unsnarl.report.findings import Findings
@@ -126,7 +128,7 @@ def cluster(
     chosen = _make_settings(settings)
     clock = Clock(progress)
     given = _read_input(pairs, records, chosen, clock)
-    components = clock.run("finding components", lambda: solve.find_components(given.pairs, chosen.threshold))
+    components = given.components
     with clock.time("linking"):
         try:
             forest = local.link(given.pairs, components, chosen.linkage, given.threads, progress)

@@ -18,7 +18,7 @@ from unsnarl.files.atomic import new_folder, recover, sync_file
 from unsnarl.files.checksums import find_checksum
 from unsnarl.files.parts import first_line
 from unsnarl.files.session import Columns, EngineError, Session, quote_name, quote_text
-from unsnarl.files.tables import SCHEMAS
+from unsnarl.files.tables import SCHEMAS, TableColumns, show_table
 
 MANIFEST = "run.json"
 FORMAT = 1
@@ -37,9 +37,9 @@ class RunData:
     phases                        for each phase its seconds and peak memory in bytes
     """
 
-    clusters: Columns
-    merges: Columns
-    components: Columns
+    clusters: TableColumns
+    merges: TableColumns
+    components: TableColumns
     settings: dict[str, Any]
     inputs: list[dict[str, Any]] = field(default_factory=list)
     counts: dict[str, Any] = field(default_factory=dict)
@@ -114,21 +114,18 @@ def refuse_existing(folder: str | os.PathLike[str], force: bool, inputs: Sequenc
         )
 
 
-def _write_table(session: Session, path: str, name: str, columns: Columns) -> int:
+def _write_table(session: Session, path: str, name: str, columns: TableColumns) -> int:
     """Write one table, in the order of its rows; gives the number of rows after reading it back."""
     schema = SCHEMAS[name]
     n_rows = len(columns[next(iter(schema))])
-    arrays = {f"c{position}": columns[column] for position, column in enumerate(schema)}
-    arrays["row"] = np.arange(n_rows, dtype=np.int64)
-    view = session.register("table", arrays)
+    view = session.register("table", show_table(name, columns))
     items = ", ".join(
-        f"CAST(c{position} AS {type_}) AS {quote_name(column)}"
-        for position, (column, type_) in enumerate(schema.items())
+        f"CAST(c{i} AS {type_}) AS {quote_name(column)}" for i, (column, type_) in enumerate(schema.items())
     )
     try:
         with session.on_one_thread():
             session.run(
-                f"COPY (SELECT {items} FROM {view} ORDER BY row) TO {quote_text(path)} "
+                f"COPY (SELECT {items} FROM {view}) TO {quote_text(path)} "
                 f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
             )
         sync_file(path)

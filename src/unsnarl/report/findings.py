@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from unsnarl.errors import InputError, UsageError
 from unsnarl.files.runs import RunData, RunFiles
 from unsnarl.files.session import Columns, Session
-from unsnarl.files.tables import make_clusters, make_merges
+from unsnarl.files.tables import IdList, TableColumns, make_clusters, make_merges, unpack
 from unsnarl.model import Clustering, Components, Forest, Pairs
 from unsnarl.report.summary import Summary, count_group_sizes, summary_as_dict, tally_sizes
 from unsnarl.settings import Settings
@@ -25,7 +25,7 @@ from unsnarl.settings import Settings
 class Findings:
     """Hold what a run found.
 
-    ids              object[n] of str, sorted by UTF-8 bytes: position is the record index
+    ids              sorted by UTF-8 bytes: position is the record index
     component_table  components of two or more records, as in components.parquet; where the cut
                      has changed since, its figures of clusters are those of the old cut
     counts           n_pairs, and what was left out or put in, by name
@@ -34,11 +34,11 @@ class Findings:
     """
 
     settings: Settings
-    ids: NDArray[Any]
+    ids: IdList
     components: Components
     forest: Forest
     clustering: Clustering
-    component_table: Columns
+    component_table: TableColumns
     counts: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     pairs: Pairs | None = None
@@ -49,9 +49,9 @@ class Findings:
     def tables(self) -> dict[str, Columns]:
         """Make the tables of a RUN: clusters, merges and components, by name."""
         return {
-            "clusters": make_clusters(self.ids, self.clustering, self.components),
-            "merges": make_merges(self.ids, self.forest),
-            "components": {**self.component_table, **_count_clusters(self.components, self.clustering)},
+            "clusters": unpack(make_clusters(self.ids, self.clustering, self.components)),
+            "merges": unpack(make_merges(self.ids, self.forest)),
+            "components": {**unpack(self.component_table), **_count_clusters(self.components, self.clustering)},
         }
 
     def recut(self, cut: float, clustering: Clustering) -> Findings:
@@ -106,7 +106,9 @@ class Findings:
         """Put everything together that goes into a RUN."""
         numbers = {name: value for name, value in summary_as_dict(self.summary()).items() if name != "notes"}
         return RunData(
-            **self.tables,
+            clusters=make_clusters(self.ids, self.clustering, self.components),
+            merges=make_merges(self.ids, self.forest),
+            components={**self.component_table, **_count_clusters(self.components, self.clustering)},
             settings=dataclasses.asdict(self.settings),
             inputs=self.inputs,
             counts={**self.counts, **numbers, "notes": list(self.notes)},

@@ -1,0 +1,7 @@
+"""From rows of text ids to pairs of records 0 .. n - 1, each pair once: what is read, and what is left of it."""
+
+from unsnarl.interning.ids import Ids
+from unsnarl.interning.reading import MAX_RECORDS, Interned, intern
+from unsnarl.interning.settling import Settled, settle
+
+__all__ = ["MAX_RECORDS", "Ids", "Interned", "Settled", "intern", "settle"]
