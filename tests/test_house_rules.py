@@ -55,6 +55,8 @@ TWINS = {
     "linkages": "agglomerate",
     "queue": "agglomerate",
     "rows": "agglomerate",
+    "texts": "interning",
+    "partitions": "interning",
     "canonical_pairs": "graphs",
     "connected_components": "graphs",
     "split": "graphs",

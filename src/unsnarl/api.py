@@ -15,6 +15,8 @@ from unsnarl.settings import Settings
 
 if TYPE_CHECKING:
     from unsnarl.evaluation.metrics import Evaluation
+    from unsnarl.files.pairs import PairSource
+    from unsnarl.interning import Interned, Settled
     from unsnarl.model import Progress
     from unsnarl.report.demo import Demo
     from unsnarl.report.intake import Input
@@ -40,6 +42,8 @@ class SettingsFields(TypedDict, total=False):
     allow_unknown_ids: bool
     threads: int | None
     memory_limit: str | None
+    temp_dir: str | None
+    checksums: str | None
 
 
 def _make_settings(given: SettingsFields) -> Settings:
@@ -51,47 +55,49 @@ def _make_settings(given: SettingsFields) -> Settings:
     return Settings(**given)
 
 
+def _refuse_conflicts(source: PairSource, rows: Interned, settled: Settled) -> None:
+    """Refuse pairs given with different scores, where nobody said which one counts."""
+    from unsnarl.files.pairs import explain_conflicts
+
+    if settled.n_conflicts and source.settings.on_conflict == "error":
+        first = [(rows.ids[left], rows.ids[right]) for left, right in settled.conflicts]
+        raise explain_conflicts(source, settled.n_conflicts, first)
+
+
 def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock) -> Input:
     """Read, check and intern what was given; the engine's memory is free again afterwards."""
     from unsnarl import solve
-    from unsnarl.files.checksums import Given, describe_inputs
-    from unsnarl.files.pairs import explain_conflicts, read_pairs
+    from unsnarl.files.checksums import Described
+    from unsnarl.files.pairs import read_pairs
     from unsnarl.files.records import read_records
     from unsnarl.files.session import Session
-    from unsnarl.interning import intern, settle
-    from unsnarl.report.forecast import refuse_oversize
-    from unsnarl.report.intake import Input, describe_losses
+    from unsnarl.interning import PairStore, intern, settle
+    from unsnarl.report.forecast import refuse_oversize, share_memory
+    from unsnarl.report.intake import Input, count_input, describe_losses
 
-    with Session(settings.threads, settings.memory_limit) as session:
-        clock.run("loading kernels", solve.load_kernels)
-        with clock.phase("reading"):
+    shares = share_memory(settings.memory_limit)
+    with Session(settings.threads, shares.engine, settings.temp_dir) as session:
+        with clock.phase("opening"):
             source = read_pairs(session, pairs, settings)
             record_source = None if records is None else read_records(session, records, settings)
-            rows = intern(session, source, record_source, settings)
+        clock.run("loading kernels", solve.load_kernels)
+        with clock.time("reading"):
+            store = PairStore(shares.store_bytes, settings.temp_dir, clock.progress)
+            rows = intern(session, source, record_source, settings, store)
+        inputs = Described([("pairs", source), ("records", record_source)], settings.checksums)
         settled = clock.run(
             "finding components", lambda: settle(rows, settings.threshold, settings.on_conflict, session.threads)
         )
         refuse_oversize(rows.n_records, len(settled.pairs), settings.memory_limit)
-        if settled.n_conflicts and settings.on_conflict == "error":
-            first = [(rows.ids[left], rows.ids[right]) for left, right in settled.conflicts]
-            raise explain_conflicts(source, settled.n_conflicts, first)
-        given: list[tuple[str, Given]] = [("pairs", source)]
-        if record_source is not None:
-            given.append(("records", record_source))
-        counts = {
-            **rows.tally,
-            "n_pairs": settled.n_pairs,
-            "n_self_pairs": settled.n_self,
-            "n_repeated_pairs": settled.n_repeated,
-            "n_conflicts": settled.n_conflicts,
-        }
+        _refuse_conflicts(source, rows, settled)
+        counts = count_input(rows, settled)
         return Input(
             pairs=settled.pairs,
             components=settled.components,
             ids=rows.ids,
             counts=counts,
             notes=describe_losses(source, counts, rows, settled),
-            inputs=describe_inputs(given),
+            inputs=inputs,
             kind=source.kind,
             threads=session.threads,
         )
@@ -170,7 +176,7 @@ def check(
     from unsnarl.report.timing import Clock
 
     chosen = _make_settings(settings)
-    with Session(chosen.threads, chosen.memory_limit) as session, Clock(progress).phase("checking"):
+    with Session(chosen.threads, chosen.memory_limit, chosen.temp_dir) as session, Clock(progress).phase("checking"):
         profile = profile_input(session, pairs, records, chosen)
     facts = profile.facts
     n_records = max(facts.get("n_ids", 0), facts.get("n_record_rows", 0))

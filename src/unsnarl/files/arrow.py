@@ -6,6 +6,7 @@ with 64-bit offsets, numbers and doubles, without nulls.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,20 @@ _make_capsule: Any = ctypes.pythonapi.PyCapsule_New
 _make_capsule.restype, _make_capsule.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
 
 
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
+
+
+def keep_freed_memory() -> None:
+    """Ask the C library to use the memory of one batch again for the next, instead of giving it back in between.
+
+    Getting it anew costs as much as all the work on a batch. Where the library has no such setting nothing changes.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        tune = ctypes.CDLL(None).mallopt
+        tune(_MMAP_THRESHOLD, 32 << 20)
+        tune(_TRIM_THRESHOLD, 256 << 20)
+
+
 @dataclass(frozen=True)
 class Texts:
     """Hold texts as Arrow does: text i is bytes offsets[i] .. offsets[i + 1] - 1.
@@ -98,6 +113,18 @@ def pack_objects(texts: NDArray[Any]) -> Texts:
 
 
 Column = Texts | NDArray[Any]
+
+
+def as_texts(column: Column) -> Texts:
+    """Take a column that is known to hold texts."""
+    assert isinstance(column, Texts)
+    return column
+
+
+def as_numbers(column: Column) -> NDArray[Any]:
+    """Take a column that is known to hold numbers."""
+    assert isinstance(column, np.ndarray)
+    return column
 
 
 def _view(address: int | None, n_items: int, kind: Any) -> NDArray[Any]:
@@ -181,9 +208,9 @@ class _Writer:
         self._batches = batches
         self._alive: dict[int, Any] = {}
         self._error = ctypes.create_string_buffer(b"")
-        self._free_schema = _Schema._fields_[7][1](self._release)
-        self._free_array = _Array._fields_[8][1](self._release_array)
-        kinds = [kind for _, kind in _Stream._fields_]
+        self._free_schema = _function(None, _SchemaPointer)(self._release)
+        self._free_array = _function(None, _ArrayPointer)(self._release_array)
+        kinds = [field[1] for field in _Stream._fields_]
         self._stream = _Stream(
             kinds[0](self._get_schema),
             kinds[1](self._get_next),

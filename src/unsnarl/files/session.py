@@ -21,7 +21,7 @@ import duckdb
 from numpy.typing import NDArray
 
 from unsnarl.errors import ResourceError, UsageError
-from unsnarl.files.arrow import Column, StreamError, read_batches
+from unsnarl.files.arrow import Column, StreamError, keep_freed_memory, read_batches
 
 EngineError = duckdb.Error
 """What DuckDB raises; every reader turns it into an InputError that names the file."""
@@ -205,6 +205,7 @@ class Session:
 
         Raises what `rows` raises, and what `take` does.
         """
+        keep_freed_memory()
         with self._long_buffers():
             self._work(lambda: _pump(lambda: self._connection.sql(query), take))
 

@@ -3,5 +3,6 @@
 from unsnarl.interning.ids import Ids
 from unsnarl.interning.reading import MAX_RECORDS, Interned, intern
 from unsnarl.interning.settling import Settled, settle
+from unsnarl.interning.store import PairStore
 
-__all__ = ["MAX_RECORDS", "Ids", "Interned", "Settled", "intern", "settle"]
+__all__ = ["MAX_RECORDS", "Ids", "Interned", "PairStore", "Settled", "intern", "settle"]

@@ -114,8 +114,8 @@ class Ids:
         """Give some ids as bytes, one after the other."""
         ends = np.zeros(len(index) + 1, dtype=np.int64)
         kernels.measure_texts(self._arena, self._places, index, ends)
-        words = np.zeros((int(ends[-1]) + 7) // 8, dtype=np.uint64)
-        kernels.copy_texts(self._arena, self._places, index, ends, words.view(np.uint8))
+        words = np.zeros(int(ends[-1]) // 8 + 2, dtype=np.uint64)
+        kernels.copy_texts(self._arena, self._places, index, ends, words)
         return Packed(words, ends)
 
     def find(self, text: str) -> int | None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from unsnarl.errors import ResourceError, UnsnarlError
-from unsnarl.files.arrow import Column, Table
-from unsnarl.interning.dictionary import ABSENT, EMPTY, Dictionary
+from unsnarl.files.arrow import Column, Table, as_numbers, as_texts
+from unsnarl.interning.dictionary import Dictionary
 from unsnarl.interning.ids import Ids
 from unsnarl.interning.store import PairStore
-from unsnarl.kernels.partitions import N_BAD, N_UNKNOWN
-from unsnarl.model import Index, Progress
+from unsnarl.kernels.partitions import N_BAD, N_EMPTY, N_UNKNOWN
+from unsnarl.model import Index
 from unsnarl.settings import Settings
 
 MAX_RECORDS = 2**31 - 2
@@ -50,6 +51,9 @@ class PairRows(Protocol):
     def joint(self) -> bool:
         """Say whether ids carry the name of their dataset."""
 
+    def count_quickly(self) -> int:
+        """Count the rows where that needs no look at them; 0 where it would."""
+
     def stream(self, take: Callable[[list[Column]], None]) -> None:
         """Pass left id, right id and score units (-1: none) on, batch by batch."""
 
@@ -65,7 +69,7 @@ class Interned:
     """Hold PAIRS in numbers of records, by partition, and the ids behind the numbers.
 
     store      the pairs: left and right are numbers of records
-    rank_of    int32[n]  number of a record to its index, the rank of its id; None where the two are the same
+    order      int32[n]  number of the record at each index, which is the rank of its id
     n_records  number of records
     ids        the text ids, by index
     tally      n_rows read, n_bad_scores dropped, n_unknown_ids added
@@ -73,11 +77,35 @@ class Interned:
     """
 
     store: PairStore
-    rank_of: Index | None
+    order: Index
     n_records: int
     ids: Ids
     tally: dict[str, int] = field(default_factory=dict)
     added: tuple[str, ...] = ()
+
+    @cached_property
+    def _rows(self) -> tuple[Index, Index, Index]:
+        rank_of = np.empty(self.n_records, dtype=np.int32)
+        rank_of[self.order] = np.arange(self.n_records, dtype=np.int32)
+        blocks = [self.store.block(number) for number in range(self.store.n_blocks)]
+        a, b, score = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+        a, b = rank_of[a], rank_of[b]
+        return np.minimum(a, b), np.maximum(a, b), score
+
+    @property
+    def left(self) -> Index:
+        """The smaller record of each row that has two, and a score; a copy, for looking at small inputs."""
+        return self._rows[0]
+
+    @property
+    def right(self) -> Index:
+        """The larger record of each of those rows."""
+        return self._rows[1]
+
+    @property
+    def score(self) -> Index:
+        """The score units of each of those rows."""
+        return self._rows[2]
 
 
 def _raise_first(problems: Sequence[UnsnarlError]) -> None:
@@ -95,7 +123,7 @@ def _read_records(pairs: PairRows, records: RecordRows, dictionary: Dictionary) 
 
     def take(columns: list[Column]) -> None:
         nonlocal n_rows
-        dictionary.number(columns[0], adds=True)
+        dictionary.number(as_texts(columns[0]), adds=True)
         n_rows += len(columns[0])
 
     try:
@@ -112,36 +140,35 @@ def _read_records(pairs: PairRows, records: RecordRows, dictionary: Dictionary) 
 class _Reader:
     """Take batches of PAIRS, and store them in blocks."""
 
-    def __init__(self, dictionary: Dictionary, store: PairStore, adds: bool, progress: Progress | None) -> None:
+    def __init__(self, dictionary: Dictionary, store: PairStore, adds: bool) -> None:
         self._dictionary = dictionary
         self._store = store
         self._adds = adds
-        self._progress = progress
         self._block = tuple(np.empty(BLOCK_ROWS, dtype=np.int32) for _ in range(3))
         self._n_held = 0
-        self.n_rows = self.n_empty = 0
+        self.n_rows = 0
 
     def take(self, columns: list[Column]) -> None:
         """Number the ids of a batch."""
-        left, right = (self._dictionary.number(column, self._adds) for column in columns[:2])
+        n_rows = len(columns[2])
+        if self._n_held + n_rows > BLOCK_ROWS:
+            self.flush()
+        held = slice(self._n_held, self._n_held + n_rows)
+        block = self._block if n_rows <= BLOCK_ROWS else tuple(np.empty(n_rows, dtype=np.int32) for _ in range(3))
+        for column, numbers in zip(columns[:2], block[:2], strict=True):
+            self._dictionary.number(as_texts(column), self._adds, numbers[held])
+        block[2][held] = as_numbers(columns[2])
+        if block is self._block:
+            self._n_held += n_rows
+        else:
+            self._store.add(*block)
         if len(self._dictionary) > MAX_RECORDS:
             raise ResourceError(
                 f"There are more records than one run can number ({MAX_RECORDS:,}).", hint="Split them."
             )
-        self.n_empty += int(np.count_nonzero(left == EMPTY) + np.count_nonzero(right == EMPTY))
-        given = (left, right, columns[2])
-        start = 0
-        while start < len(left):
-            stop = min(len(left), start + BLOCK_ROWS - self._n_held)
-            held = self._n_held + stop - start
-            for column, block in zip(given, self._block, strict=True):
-                block[self._n_held : held] = column[start:stop]
-            start, self._n_held = stop, held
-            if held == BLOCK_ROWS:
-                self.flush()
-        self.n_rows += len(left)
-        if self._progress is not None:
-            self._progress.update(self.n_rows)
+        self.n_rows += n_rows
+        if self._store.progress is not None:
+            self._store.progress.update(self.n_rows)
 
     def flush(self) -> None:
         """Store what is held."""
@@ -171,14 +198,6 @@ def _refuse_rows(session: Engine, pairs: PairRows, dictionary: Dictionary, allow
     raise _changed()
 
 
-def _rank(dictionary: Dictionary, n_known: int) -> tuple[Ids, Index | None, Index]:
-    """Order the ids; gives them, the rank of each number (None: its own), and the ranks of those past n_known."""
-    ids, order = dictionary.sort()
-    rank_of = np.empty(len(order), dtype=np.int32)
-    rank_of[order] = np.arange(len(order), dtype=np.int32)
-    return ids, rank_of, np.sort(rank_of[n_known:])
-
-
 def intern(
     session: Engine, pairs: PairRows, records: RecordRows | None, settings: Settings, store: PairStore | None = None
 ) -> Interned:
@@ -196,18 +215,18 @@ def intern(
         _read_records(pairs, records, dictionary)
     n_known = len(dictionary)
     adds = records is None or settings.allow_unknown_ids
-    store = PairStore(2**62) if store is None else store
-    reader = _Reader(dictionary, store, adds, None)
+    store = PairStore() if store is None else store
+    reader = _Reader(dictionary, store, adds)
+    if store.progress is not None:
+        store.progress.start("reading", pairs.count_quickly(), "rows")
     pairs.stream(reader.take)
     reader.flush()
+    if store.progress is not None:
+        store.progress.finish()
     n_bad = int(store.tally[N_BAD])
-    if store.tally[N_UNKNOWN] or reader.n_empty or (n_bad and settings.on_bad_score == "error"):
+    if store.tally[N_UNKNOWN] or store.tally[N_EMPTY] or (n_bad and settings.on_bad_score == "error"):
         _refuse_rows(session, pairs, dictionary, adds)
-    ids, rank_of, new = _rank(dictionary, n_known)
-    if records is None:
-        new = new[:0]
+    ids, order = dictionary.sort()
+    new = np.flatnonzero(order >= n_known) if records is not None else np.zeros(0, dtype=np.int64)
     tally = {"n_rows": reader.n_rows, "n_bad_scores": n_bad, "n_unknown_ids": len(new)}
-    return Interned(store, rank_of, len(ids), ids, tally, tuple(ids[int(index)] for index in new[:N_EXAMPLES]))
-
-
-assert ABSENT < 0 and EMPTY < 0
+    return Interned(store, order, len(ids), ids, tally, tuple(ids[int(index)] for index in new[:N_EXAMPLES]))

@@ -6,10 +6,11 @@ Every step works on one partition at a time; partitions are independent, so it d
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unsnarl.interning.reading import Interned
 from unsnarl.interning.store import N_PARTITIONS, Columns, PairStore
@@ -83,60 +84,59 @@ def run_side_by_side(work: Callable[[int], None], n_items: int, threads: int) ->
         raise failures[0]
 
 
-def _sort_rows(rows: Columns) -> Columns:
-    """Sort rows by (left, right); of equal ones the order does not matter."""
+def _sort_rows(rows: Sequence[Index]) -> Columns:
+    """Sort rows by (left, right), and those of one pair by score."""
     left, right, score = rows
     key = left.astype(np.int64) << 32 | right
     order = np.argsort(key)
-    return left[order], right[order], score[order]
+    left, right, score, key = left[order], right[order], score[order], key[order]
+    if (key[1:] == key[:-1]).any():
+        order = np.lexsort((score, right, left))
+        left, right, score = left[order], right[order], score[order]
+    return left, right, score
 
 
-def _find_same(rows: Columns) -> PairList:
-    """Find the first pairs among sorted rows that occur twice with one score."""
-    order = np.lexsort(rows[::-1])
-    left, right, score = (column[order] for column in rows)
+def _find_same(left: Index, right: Index, score: Index) -> NDArray[np.int64]:
+    """Find the sorted rows that have the pair and the score of the next."""
     same = (left[1:] == left[:-1]) & (right[1:] == right[:-1]) & (score[1:] == score[:-1])
-    found = np.flatnonzero(same)[: 10 * N_EXAMPLES]
-    return sorted(set(zip(left[found].tolist(), right[found].tolist(), strict=True)))[:N_EXAMPLES]
+    return np.flatnonzero(same)
 
 
 class _Settling:
-    """Settle the partitions of one store, on several threads."""
+    """Settle the partitions of one store, on several threads. Records go by their numbers here."""
 
-    def __init__(self, store: PairStore, rank_of: Index | None, n_records: int, keep: int) -> None:
-        self._store = store
-        self._rank_of = rank_of
+    def __init__(self, rows: Interned, keep: int) -> None:
+        self._store = rows.store
         self._keep = keep
         self._lock = threading.Lock()
-        self.parent = np.arange(n_records, dtype=np.int32)
+        self.rank_of = np.empty(rows.n_records, dtype=np.int32)
+        self.rank_of[rows.order] = np.arange(rows.n_records, dtype=np.int32)
         self.tally = np.zeros(4, dtype=np.int64)
         self.repeated: PairList = []
         self.conflicts: PairList = []
 
-    def settle(self, partition: int, threshold: int) -> None:
-        """Give every pair of a partition one row, and tie the records of those at the threshold."""
-        rows = self._store.load(partition)
-        left, right, _ = rows
-        if self._rank_of is not None:
-            kernels.rename_records(left, right, self._rank_of)
-        n_slots = 1 << max(4, int(1.5 * len(left)).bit_length())
+    def settle(self, partition: int) -> None:
+        """Give every pair of a partition one row."""
+        left, right, score = self._store.load(partition)
+        n_slots = 1 << max(4, int(1.3 * len(left)).bit_length())
         keys, firsts = np.zeros(n_slots, dtype=np.uint64), np.empty(n_slots, dtype=np.int32)
         is_repeated = np.zeros(len(left), dtype=np.bool_)
-        if kernels.mark_repeats(left, right, keys, firsts, is_repeated):
-            rows = self._squeeze(rows, is_repeated)
-        self._store.replace(partition, rows)
-        with self._lock:
-            tie_pairs(*rows, threshold, self.parent)
+        # Words wrap around; without the compiler NumPy would warn of it.
+        with np.errstate(over="ignore"):
+            n_marked = kernels.mark_repeats(left, right, keys, firsts, is_repeated)
+        if n_marked:
+            self._store.replace(partition, self._squeeze((left, right, score), is_repeated))
 
     def _squeeze(self, rows: Columns, is_repeated: np.ndarray) -> Columns:
         """Keep one row of each repeated pair."""
-        left, right, score = _sort_rows(tuple(column[is_repeated] for column in rows))  # type: ignore[arg-type]
-        same = _find_same((left, right, score))
+        left, right, score = _sort_rows([column[is_repeated] for column in rows])
+        same = self._name_pairs(_find_same(left, right, score), left, right)
         tally = np.zeros(4, dtype=np.int64)
-        conflicts = np.full((canonical.N_EXAMPLES, 2), -1, dtype=np.int32)
-        canonical.squeeze(left, right, score, self._keep, tally, conflicts)
+        examples = np.zeros((canonical.N_EXAMPLES, 2), dtype=np.int32)
+        differs = (left[1:] == left[:-1]) & (right[1:] == right[:-1]) & (score[1:] != score[:-1])
+        found = self._name_pairs(np.flatnonzero(differs), left, right)
+        canonical.squeeze(left, right, score, self._keep, tally, examples)
         n_kept = int(tally[canonical.N_PAIRS])
-        found = [(int(a), int(b)) for a, b in conflicts[: tally[canonical.N_CONFLICTS]]]
         with self._lock:
             self.tally += tally
             self.repeated = sorted([*self.repeated, *same])[:N_EXAMPLES]
@@ -146,41 +146,69 @@ class _Settling:
         columns = [np.concatenate(both) for both in zip(once, kept, strict=True)]
         return columns[0], columns[1], columns[2]
 
-    def find_inside(self, partition: int) -> Columns:
-        """Give the pairs of a partition that lie inside components."""
-        rows = self._store.load(partition)
-        n_inside = kernels.keep_inside(rows, self.parent)
-        left, right, score = (column[:n_inside].copy() for column in rows)
-        return left, right, score
+    def _name_pairs(self, at: NDArray[np.int64], left: Index, right: Index) -> PairList:
+        """Give the first of the pairs in some rows by the ranks of their records."""
+        a, b = self.rank_of[left[at]], self.rank_of[right[at]]
+        low, high = np.minimum(a, b).astype(np.int64), np.maximum(a, b)
+        first = np.unique(low << 32 | high)[:N_EXAMPLES]
+        return [(int(key) >> 32, int(key) & (2**32 - 1)) for key in first]
 
 
-def settle(interned: Interned, threshold: float, on_conflict: str, threads: int) -> Settled:
+def _tie_blocks(store: PairStore, n_records: int, threshold: float) -> Index:
+    """Find the components of the pairs at or above the threshold, in numbers of records."""
+    parent = np.arange(n_records, dtype=np.int32)
+    for number in range(store.n_blocks):
+        tie_pairs(*store.block(number), max(0, to_score_units(threshold)), parent)
+    point_at_smallest(parent)
+    return parent
+
+
+def _gather_inside(store: PairStore, component_of: Index, threads: int) -> Columns:
+    """Copy out the pairs inside components, by numbers of records."""
+    found: dict[int, list[Index]] = {}
+
+    def gather(number: int) -> None:
+        rows = store.block(number)
+        left, right, score = (np.empty(len(rows[0]) + 1, dtype=np.int32) for _ in range(3))
+        n_kept = kernels.keep_inside(rows, component_of, (left, right, score))
+        found[number] = [column[:n_kept].copy() for column in (left, right, score)]
+
+    run_side_by_side(gather, store.n_blocks, threads)
+    none = [np.zeros(0, dtype=np.int32)] * 3
+    columns = [np.concatenate(parts) for parts in zip(none, *(found[number] for number in sorted(found)), strict=True)]
+    return columns[0], columns[1], columns[2]
+
+
+def _rename(rows: Interned, rank_of: Index, parent: Index, inside: Columns) -> tuple[Components, Pairs]:
+    """Call records by their ranks, components by their smallest, and sort the pairs."""
+    roots = parent[rows.order]
+    name_of = np.empty(rows.n_records, dtype=np.int32)
+    # Of several values the last one stays: the smallest rank.
+    name_of[roots[::-1]] = np.arange(rows.n_records - 1, -1, -1, dtype=np.int32)
+    left, right = rank_of[inside[0]], rank_of[inside[1]]
+    pairs = _sort_rows([np.minimum(left, right), np.maximum(left, right), inside[2]])
+    return Components(name_of[roots]), Pairs(*pairs, rows.n_records)
+
+
+def settle(rows: Interned, threshold: float, on_conflict: str, threads: int) -> Settled:
     """Bring PAIRS to canonical form, find the components, and keep the pairs inside them; empties the store.
 
     on_conflict  max, mean or min of the different scores of a pair; "error" keeps the largest and leaves the error to
                  the caller
 
-    Cost: O(m + n) for m rows; 12 bytes a pair inside components, and what a few partitions take.
+    Cost: O(m + n) for m rows; 12 bytes a pair inside components, and what a few blocks take.
     """
-    store, n_records = interned.store, interned.n_records
-    settling = _Settling(store, interned.rank_of, n_records, _KEEP[on_conflict])
-    units = to_score_units(threshold)
-    run_side_by_side(lambda partition: settling.settle(partition, units), N_PARTITIONS, threads)
-    point_at_smallest(settling.parent)
+    store = rows.store
+    settling = _Settling(rows, _KEEP[on_conflict])
+    run_side_by_side(settling.settle, N_PARTITIONS, threads)
+    parent = _tie_blocks(store, rows.n_records, threshold)
     n_pairs = store.n_kept
-    found: list[Columns | None] = [None] * N_PARTITIONS
-
-    def gather(partition: int) -> None:
-        found[partition] = settling.find_inside(partition)
-
-    run_side_by_side(gather, N_PARTITIONS, threads)
+    inside = _gather_inside(store, parent, threads)
     store.clear()
-    left, right, score = (np.concatenate(columns) for columns in zip(*(rows for rows in found if rows), strict=True))
-    found.clear()
-    left, right, score = _sort_rows((left, right, score))
+    components, pairs = _rename(rows, settling.rank_of, parent, inside)
     return Settled(
-        pairs=Pairs(left, right, score, n_records),
-        components=Components(settling.parent),
+        pairs=pairs,
+        components=components,
         n_pairs=n_pairs,
         n_self=int(store.tally[kernels.N_SELF]),
         n_repeated=int(settling.tally[canonical.N_REPEATED]),

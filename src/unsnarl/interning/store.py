@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from unsnarl.errors import ResourceError
 from unsnarl.kernels import partitions as kernels
-from unsnarl.model import Index
+from unsnarl.model import Index, Progress
 
-N_BITS = 8
+N_BITS = 10
 N_PARTITIONS = 1 << N_BITS
 ROW_BYTES = 12
 
@@ -50,11 +50,13 @@ class PairStore:
 
     room_bytes  how much of them may be in memory
     folder      where files go (default: the system's folder for them)
+    progress    told of the rows taken in
     tally       rows without a score, of one record twice, with an id that is not known, and kept: see kernels
     """
 
-    def __init__(self, room_bytes: int, folder: str | None = None) -> None:
-        self.tally = np.zeros(4, dtype=np.int64)
+    def __init__(self, room_bytes: int = 2**62, folder: str | None = None, progress: Progress | None = None) -> None:
+        self.progress = progress
+        self.tally = np.zeros(kernels.N_TALLIES, dtype=np.int64)
         self.n_rows = 0
         self._room_bytes = room_bytes
         self._folder = folder
@@ -77,7 +79,9 @@ class PairStore:
         """Take rows in; those without two different records, or without a score (negative), are counted only."""
         starts = np.zeros(N_PARTITIONS + 2, dtype=np.int64)
         columns = self._make_columns(len(left))
-        kernels.partition_pairs((left, right, score), N_BITS, columns, starts, self.tally)
+        # Words wrap around; without the compiler NumPy would warn of it.
+        with np.errstate(over="ignore"):
+            kernels.partition_pairs((left, right, score), N_BITS, columns, starts, self.tally)
         self.n_rows += len(left)
         self._n_kept += np.diff(starts[:-1])
         self._blocks.append((columns, starts))
@@ -86,6 +90,17 @@ class PairStore:
         """Let all rows go."""
         self._blocks.clear()
         self._n_kept[:] = 0
+
+    @property
+    def n_blocks(self) -> int:
+        """Count the blocks."""
+        return len(self._blocks)
+
+    def block(self, number: int) -> Columns:
+        """Give the rows of one block, as they are stored; those with a negative score are none."""
+        columns, starts = self._blocks[number]
+        left, right, score = (column[: starts[-2]] for column in columns)
+        return left, right, score
 
     def load(self, partition: int) -> Columns:
         """Copy a partition together."""
@@ -101,7 +116,7 @@ class PairStore:
         return whole[0], whole[1], whole[2]
 
     def replace(self, partition: int, rows: Columns) -> None:
-        """Put other rows, not more than there were, in the place of a partition."""
+        """Put other rows, fewer than there were, in the place of a partition; what is left over gets a score of -1."""
         n_rows = len(rows[0])
         at = 0
         for columns, starts in self._blocks:
@@ -109,5 +124,6 @@ class PairStore:
             stop = min(int(starts[partition + 1]), start + n_rows - at)
             for column, given in zip(columns, rows, strict=True):
                 column[start:stop] = given[at : at + stop - start]
+            columns[2][stop : int(starts[partition + 1])] = -1
             at += stop - start
         self._n_kept[partition] = n_rows

@@ -12,6 +12,9 @@ Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
 Slots = NDArray[np.uint32]
 Bools = NDArray[np.bool_]
+Word = Any
+"""An unsigned 64-bit word."""
+
 Words = Any
 """An array of unsigned bytes or 64-bit words, which wrap around."""
 Records = Any

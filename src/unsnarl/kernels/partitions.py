@@ -7,7 +7,8 @@ import numpy as np
 from unsnarl.kernels.arrays import Bools, Int32, Int64, Words
 from unsnarl.kernels.jit import kernel
 
-N_BAD, N_SELF, N_UNKNOWN, N_KEPT = 0, 1, 2, 3
+N_BAD, N_SELF, N_UNKNOWN, N_EMPTY, N_KEPT, N_TALLIES = 0, 1, 2, 3, 4, 5
+EMPTY = -2
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _U32 = np.uint64(32)
 
@@ -54,7 +55,7 @@ def partition_pairs(given: Columns, n_bits: int, sorted_: Columns, starts: Int64
     """Copy rows partition by partition; rows without two records, of one record twice or without a score are left out.
 
     Needs: starts int64[2**n_bits + 2], all 0. Overwrites: sorted_ (the smaller record left), starts (partition p is
-    starts[p] .. starts[p + 1] - 1), tally (added to: N_BAD rows without a score, N_SELF, N_UNKNOWN, N_KEPT).
+    starts[p] .. starts[p + 1] - 1), tally (added to: N_BAD rows without a score, N_SELF, N_UNKNOWN, N_EMPTY, N_KEPT).
     Each turn: rows 0 .. i are counted, then stand where they belong. Ties: as given.
     """
     left, right, score = given
@@ -62,6 +63,8 @@ def partition_pairs(given: Columns, n_bits: int, sorted_: Columns, starts: Int64
         partition = _partition_of(given, i, n_bits)
         if partition >= 0:
             starts[partition + 2] += 1
+        elif left[i] == EMPTY or right[i] == EMPTY:
+            tally[N_EMPTY] += 1
         elif left[i] < 0 or right[i] < 0:
             tally[N_UNKNOWN] += 1
         elif score[i] < 0:
@@ -105,27 +108,17 @@ def mark_repeats(left: Int32, right: Int32, keys: Words, rows: Int32, is_repeate
 
 
 @kernel
-def rename_records(left: Int32, right: Int32, rank_of: Int32) -> None:
-    """Replace the numbers of records by their ranks, the smaller left.
+def keep_inside(pairs: Columns, component_of: Int32, kept: Columns) -> int:
+    """Copy the rows with both records in one component, in the order given; return how many there are.
 
-    Needs: left and right are places in rank_of. Overwrites: left, right. Each turn: rows 0 .. i are renamed.
-    """
-    for i in range(len(left)):
-        a, b = rank_of[left[i]], rank_of[right[i]]
-        left[i], right[i] = min(a, b), max(a, b)
-
-
-@kernel
-def keep_inside(pairs: Columns, component_of: Int32) -> int:
-    """Move the rows with both records in one component to the front, in the order given; return how many there are.
-
-    Needs: left and right are places in component_of. Overwrites: pairs. Each turn: the first `kept` rows are those of
-    rows 0 .. i that stay.
+    Needs: left and right are places in component_of, or the score is negative: such rows are left out. Overwrites:
+    kept, which has room for all. Each turn: the first n_kept rows of kept are those of rows 0 .. i.
     """
     left, right, score = pairs
-    kept = 0
+    kept_left, kept_right, kept_score = kept
+    n_kept = 0
     for i in range(len(left)):
-        if component_of[left[i]] == component_of[right[i]]:
-            left[kept], right[kept], score[kept] = left[i], right[i], score[i]
-            kept += 1
-    return kept
+        kept_left[n_kept], kept_right[n_kept], kept_score[n_kept] = left[i], right[i], score[i]
+        if score[i] >= 0 and component_of[left[i]] == component_of[right[i]]:
+            n_kept += 1
+    return n_kept

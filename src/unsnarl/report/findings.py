@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.errors import InputError, UsageError
+from unsnarl.files.checksums import Described
 from unsnarl.files.runs import RunData, RunFiles
 from unsnarl.files.session import Columns, Session
 from unsnarl.files.tables import IdList, TableColumns, make_clusters, make_merges, unpack
@@ -42,7 +43,7 @@ class Findings:
     counts: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     pairs: Pairs | None = None
-    inputs: list[dict[str, Any]] = field(default_factory=list)
+    inputs: list[dict[str, Any]] | Described = field(default_factory=list)
     phases: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @cached_property
@@ -96,7 +97,7 @@ class Findings:
         return Summary(
             n_records=len(self.ids),
             n_pairs=int(self.counts["n_pairs"]),
-            n_pairs_inside=int(self.component_table["n_pairs"].sum()),
+            n_pairs_inside=int(np.asarray(self.component_table["n_pairs"]).sum()),
             components=tally_sizes(count_group_sizes(self.components.component_of)),
             clusters=tally_sizes(count_group_sizes(self.clustering.cluster_of)),
             notes=self.notes,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
+from unsnarl.files.checksums import Described
 from unsnarl.files.pairs import BAD_SCORE, PairSource
 from unsnarl.files.parts import FrameKind, show
 from unsnarl.files.rows import find_rows
@@ -35,7 +35,7 @@ class Input:
     ids: Ids
     counts: Mapping[str, int]
     notes: tuple[str, ...]
-    inputs: list[dict[str, Any]]
+    inputs: Described
     kind: FrameKind
     threads: int
 
@@ -53,6 +53,17 @@ def _show_rows(source: PairSource, condition: str) -> str:
         f"  {name}, row {row}: {show(left)}, {show(right)}, {show(score)}" for name, row, score, left, right in rows
     ]
     return "\n".join(["", *lines])
+
+
+def count_input(rows: Interned, settled: Settled) -> dict[str, int]:
+    """Count what was read, and what was left out or put in."""
+    return {
+        **rows.tally,
+        "n_pairs": settled.n_pairs,
+        "n_self_pairs": settled.n_self,
+        "n_repeated_pairs": settled.n_repeated,
+        "n_conflicts": settled.n_conflicts,
+    }
 
 
 def describe_losses(source: PairSource, counts: Mapping[str, int], rows: Interned, settled: Settled) -> tuple[str, ...]:
