@@ -10,8 +10,6 @@ import contextlib
 import os
 import queue
 import re
-import shutil
-import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 
 from unsnarl.errors import ResourceError, UsageError
 from unsnarl.files.arrow import Column, StreamError, keep_freed_memory, read_batches
+from unsnarl.files.scratch import Scratch
 
 EngineError = duckdb.Error
 """What DuckDB raises; every reader turns it into an InputError that names the file."""
@@ -41,6 +40,17 @@ def _read_amount(memory_limit: str) -> str:
     if found is None:
         raise UsageError(f"memory-limit is {memory_limit!r}; it must be an amount of memory, as 4GB or 800MB.")
     return f"{found[1]}{found[2]}B"
+
+
+def _make_scratch(scratch: Scratch) -> None:
+    """Make the folder for what is spilled. Raises ResourceError where it cannot be made."""
+    try:
+        scratch.make()
+    except OSError as error:
+        raise ResourceError(
+            f"No folder for temporary files can be made in {os.path.dirname(scratch.path)}: {error.strerror or error}",
+            hint="Name one that can be written to with --temp-dir, or by the variable TMPDIR.",
+        ) from None
 
 
 def quote_name(name: str) -> str:
@@ -101,9 +111,11 @@ class Session:
         self._n_names = 0
         self._registered: list[Any] = []
         limits = {} if memory_limit is None else {"memory_limit": _read_amount(memory_limit)}
-        self._temp_folder = tempfile.mkdtemp(prefix="unsnarl-", dir=temp_dir)
+        scratch = Scratch(None if temp_dir is None else os.fspath(temp_dir))
+        self._temp_folder = scratch.path
         # Whoever is interrupted before `with` has begun, or forgets to close, leaves no folder behind.
-        self._remove_temp_folder = weakref.finalize(self, shutil.rmtree, self._temp_folder, ignore_errors=True)
+        self._remove_temp_folder = weakref.finalize(self, scratch.remove)
+        _make_scratch(scratch)
         try:
             self._connection = self._connect(limits)
             self._connection.execute("SET enable_progress_bar = false")

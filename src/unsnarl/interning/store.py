@@ -1,14 +1,14 @@
 """All pairs as they come, in partitions: in memory as far as they are allowed to, then in files.
 
-A pair is always in the same partition, so each partition can be settled by itself. A file is given all its room when
-it is made: a full disk is then an error, and not a signal in the middle of a write. It has no name from then on, so
-nothing of it outlives the process, however that ends.
+A pair is always in the same partition, so each partition can be settled by itself. A file has no name once it is open,
+so nothing of it outlives the process, however that ends.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,24 +25,70 @@ Columns = tuple[Index, Index, Index]
 """left, right, score"""
 
 
-def _make_file(n_rows: int, folder: str | None) -> Columns:
-    """Make three columns in a file without a name. Raises ResourceError where the disk has no room for it."""
-    handle, path = tempfile.mkstemp(prefix="unsnarl-pairs-", dir=folder)
-    try:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(handle, 0, n_rows * ROW_BYTES)
-        else:
-            os.truncate(handle, n_rows * ROW_BYTES)
-        whole = np.memmap(path, dtype=np.int32, mode="r+", shape=(3, n_rows))
-    except OSError as error:
-        raise ResourceError(
-            f"Pairs do not fit into the memory allowed, and cannot be put on disk: {error.strerror or error}",
-            hint="Give more with --memory-limit, or name a folder with room by --temp-dir.",
-        ) from None
-    finally:
-        os.close(handle)
-        os.unlink(path)
-    return whole[0], whole[1], whole[2]
+class _Block(Protocol):
+    """Hold some rows."""
+
+    def read(self, start: int, stop: int) -> Columns:
+        """Give some rows; not to be written to."""
+
+    def write(self, start: int, rows: Columns) -> None:
+        """Put other rows there."""
+
+
+class _MemoryBlock:
+    """Hold rows in memory."""
+
+    def __init__(self, rows: Columns) -> None:
+        self._rows = rows
+
+    def read(self, start: int, stop: int) -> Columns:
+        left, right, score = self._rows
+        return left[start:stop], right[start:stop], score[start:stop]
+
+    def write(self, start: int, rows: Columns) -> None:
+        for column, given in zip(self._rows, rows, strict=True):
+            column[start : start + len(given)] = given
+
+
+def _no_room(error: OSError) -> ResourceError:
+    return ResourceError(
+        f"Pairs do not fit into the memory allowed, and cannot be put on disk: {error.strerror or error}",
+        hint="Give more with --memory-limit, or name a folder with room by --temp-dir.",
+    )
+
+
+class _FileBlock:
+    """Hold rows in a file, column by column."""
+
+    def __init__(self, rows: Columns, folder: str | None) -> None:
+        self._n_rows = len(rows[0])
+        try:
+            self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  (open as long as the block)
+            self.write(0, rows)
+        except OSError as error:
+            raise _no_room(error) from None
+
+    def read(self, start: int, stop: int) -> Columns:
+        columns = []
+        for number in range(3):
+            content = np.empty(stop - start, dtype=np.int32)
+            left = content.view(np.uint8).data
+            offset = 4 * (number * self._n_rows + start)
+            while len(left):
+                n_bytes = os.preadv(self._file.fileno(), [left], offset)
+                if not n_bytes:
+                    raise ResourceError("A temporary file is shorter than it was written.", hint="Check the disk.")
+                left, offset = left[n_bytes:], offset + n_bytes
+            columns.append(content)
+        return columns[0], columns[1], columns[2]
+
+    def write(self, start: int, rows: Columns) -> None:
+        for number, column in enumerate(rows):
+            left = np.ascontiguousarray(column).view(np.uint8).data
+            offset = 4 * (number * self._n_rows + start)
+            while len(left):
+                n_bytes = os.pwrite(self._file.fileno(), left, offset)
+                left, offset = left[n_bytes:], offset + n_bytes
 
 
 class PairStore:
@@ -57,10 +103,9 @@ class PairStore:
     def __init__(self, room_bytes: int = 2**62, folder: str | None = None, progress: Progress | None = None) -> None:
         self.progress = progress
         self.tally = np.zeros(kernels.N_TALLIES, dtype=np.int64)
-        self.n_rows = 0
         self._room_bytes = room_bytes
         self._folder = folder
-        self._blocks: list[tuple[Columns, NDArray[np.int64]]] = []
+        self._blocks: list[tuple[_Block, NDArray[np.int64]]] = []
         self._n_kept = np.zeros(N_PARTITIONS, dtype=np.int64)
 
     @property
@@ -68,62 +113,63 @@ class PairStore:
         """Rows held."""
         return int(self._n_kept.sum())
 
-    def _make_columns(self, n_rows: int) -> Columns:
-        self._room_bytes -= n_rows * ROW_BYTES
-        if self._room_bytes < 0 and n_rows:
-            return _make_file(n_rows, self._folder)
-        left, right, score = (np.empty(n_rows, dtype=np.int32) for _ in range(3))
-        return left, right, score
+    @property
+    def n_blocks(self) -> int:
+        """Count the blocks."""
+        return len(self._blocks)
 
     def add(self, left: Index, right: Index, score: Index) -> None:
         """Take rows in; those without two different records, or without a score (negative), are counted only."""
         starts = np.zeros(N_PARTITIONS + 2, dtype=np.int64)
-        columns = self._make_columns(len(left))
+        new_left, new_right, new_score = (np.empty(len(left), dtype=np.int32) for _ in range(3))
         # Words wrap around; without the compiler NumPy would warn of it.
         with np.errstate(over="ignore"):
-            kernels.partition_pairs((left, right, score), N_BITS, columns, starts, self.tally)
-        self.n_rows += len(left)
+            kernels.partition_pairs((left, right, score), N_BITS, (new_left, new_right, new_score), starts, self.tally)
+        n_rows = int(starts[-2])
+        self._room_bytes -= n_rows * ROW_BYTES
+        rows = (new_left[:n_rows], new_right[:n_rows], new_score[:n_rows])
+        block = _MemoryBlock(rows) if self._room_bytes >= 0 or not n_rows else _FileBlock(rows, self._folder)
         self._n_kept += np.diff(starts[:-1])
-        self._blocks.append((columns, starts))
+        self._blocks.append((block, starts))
 
     def clear(self) -> None:
         """Let all rows go."""
         self._blocks.clear()
         self._n_kept[:] = 0
 
-    @property
-    def n_blocks(self) -> int:
-        """Count the blocks."""
-        return len(self._blocks)
-
     def block(self, number: int) -> Columns:
-        """Give the rows of one block, as they are stored; those with a negative score are none."""
-        columns, starts = self._blocks[number]
-        left, right, score = (column[: starts[-2]] for column in columns)
-        return left, right, score
+        """Give the rows of one block; those with a negative score are none. Not to be written to."""
+        block, starts = self._blocks[number]
+        return block.read(0, int(starts[-2]))
+
+    def _spans(self, partition: int, n_rows: int) -> list[tuple[_Block, int, int, int]]:
+        """List where the first n_rows rows of a partition stand: block, start, stop there, and where its room ends."""
+        spans = []
+        for block, starts in self._blocks:
+            start, end = int(starts[partition]), int(starts[partition + 1])
+            stop = min(end, start + n_rows)
+            n_rows -= stop - start
+            spans.append((block, start, stop, end))
+        return spans
 
     def load(self, partition: int) -> Columns:
         """Copy a partition together."""
-        n_rows = int(self._n_kept[partition])
-        whole = tuple(np.empty(n_rows, dtype=np.int32) for _ in range(3))
-        at = 0
-        for columns, starts in self._blocks:
-            start = int(starts[partition])
-            stop = min(int(starts[partition + 1]), start + n_rows - at)
-            for column, out in zip(columns, whole, strict=True):
-                out[at : at + stop - start] = column[start:stop]
-            at += stop - start
-        return whole[0], whole[1], whole[2]
+        spans = self._spans(partition, int(self._n_kept[partition]))
+        parts = [block.read(start, stop) for block, start, stop, _ in spans if stop > start]
+        none = (np.zeros(0, dtype=np.int32),) * 3
+        left, right, score = (np.concatenate(columns) for columns in zip(none, *parts, strict=True))
+        return left, right, score
 
     def replace(self, partition: int, rows: Columns) -> None:
         """Put other rows, fewer than there were, in the place of a partition; what is left over gets a score of -1."""
-        n_rows = len(rows[0])
         at = 0
-        for columns, starts in self._blocks:
-            start = int(starts[partition])
-            stop = min(int(starts[partition + 1]), start + n_rows - at)
-            for column, given in zip(columns, rows, strict=True):
-                column[start:stop] = given[at : at + stop - start]
-            columns[2][stop : int(starts[partition + 1])] = -1
+        for block, start, stop, end in self._spans(partition, len(rows[0])):
+            left, right, score = (column[at : at + stop - start] for column in rows)
+            rest = np.full(end - stop, -1, dtype=np.int32)
+            padded = [np.concatenate([column, rest]) for column in (left, right, score)]
+            try:
+                block.write(start, (padded[0], padded[1], padded[2]))
+            except OSError as error:
+                raise _no_room(error) from None
             at += stop - start
-        self._n_kept[partition] = n_rows
+        self._n_kept[partition] = len(rows[0])

@@ -21,7 +21,7 @@ _LIMIT = re.compile(r"([0-9]+(?:\.[0-9]*)?)\s*([kmgt]?)(i?)b?")
 BASE_BYTES = 220_000_000
 """The interpreter, DuckDB and the compiled kernels, before any data."""
 
-BYTES_PER_RECORD = 320
+BYTES_PER_RECORD = 240
 """An id of some twenty characters as text, its index, and its row of the result."""
 
 BYTES_PER_PAIR = 80
