@@ -43,6 +43,14 @@ def remove_abandoned(parent: str) -> None:
                 os.close(handle)
 
 
+def _find_system_folder() -> str:
+    """Name the system's folder for temporary files, also where none can be written to: `make` says so then."""
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        return os.environ.get("TMPDIR") or os.path.join(os.sep, "tmp")
+
+
 class Scratch:
     """Hold one folder, made by `make` and removed by `remove`.
 
@@ -52,7 +60,7 @@ class Scratch:
     """
 
     def __init__(self, parent: str | None = None) -> None:
-        self._parent = os.path.abspath(parent or tempfile.gettempdir())
+        self._parent = os.path.abspath(parent or _find_system_folder())
         self._handle: int | None = None
         self.path = os.path.join(self._parent, f"unsnarl-{os.getpid()}-{secrets.token_hex(8)}")
 
