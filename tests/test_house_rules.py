@@ -55,6 +55,7 @@ TWINS = {
     "linkages": "agglomerate",
     "queue": "agglomerate",
     "rows": "agglomerate",
+    "contents": "interning",
     "texts": "interning",
     "partitions": "interning",
     "canonical_pairs": "graphs",

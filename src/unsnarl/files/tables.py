@@ -35,6 +35,7 @@ SCHEMAS = {
         "n_pairs_above_threshold": "BIGINT",
         "n_clusters": "INTEGER",
         "largest_cluster": "INTEGER",
+        "content_hash": "BIGINT",
     },
 }
 """Columns of each table and their SQL types, in the order they are written."""
@@ -94,9 +95,11 @@ def _pack(column: NDArray[Any] | Names, start: int, stop: int) -> Column:
 
 
 def show_table(name: str, columns: TableColumns) -> Table:
-    """Show a table to the engine, batch by batch, under the names c0, c1, ..."""
+    """Show a table to the engine, batch by batch, under the names c0, c1, ...; a content_hash not known is 0."""
     schema = SCHEMAS[name]
     n_rows = len(columns[next(iter(schema))])
+    if "content_hash" in schema and "content_hash" not in columns:
+        columns = {**columns, "content_hash": np.zeros(n_rows, dtype=np.int64)}
 
     def batches() -> Iterator[list[Column]]:
         for start in range(0, n_rows, _BATCH_ROWS):

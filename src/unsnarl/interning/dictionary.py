@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.files.arrow import Texts as Packed
+from unsnarl.files.arrow import pack_objects
 from unsnarl.interning.ids import Ids, sort_texts
 from unsnarl.kernels import texts as kernels
 from unsnarl.kernels.texts import ABSENT, EMPTY
@@ -83,6 +84,13 @@ class Dictionary:
             slots = np.zeros((2 * len(slots), 2), dtype=np.uint64)
             kernels.move_slots(self._texts.slots, slots)
         self._texts = kernels.Texts(arena, places, slots, state)
+
+    @staticmethod
+    def number_all(ids: Ids, texts: NDArray[Any]) -> Index:
+        """Give the index of each of some texts among the ids, ABSENT for what is not there. Cost: O(n + texts)."""
+        dictionary = Dictionary()
+        dictionary.number(ids.pack(np.arange(len(ids), dtype=np.int32)), adds=True)
+        return dictionary.number(pack_objects(texts), adds=False)
 
     def unsorted(self) -> Ids:
         """Give the ids in the order of their numbers; they can be packed, not looked up."""

@@ -118,6 +118,16 @@ class Ids:
         kernels.copy_texts(self._arena, self._places, index, ends, words)
         return Packed(words, ends)
 
+    @property
+    def arena(self) -> NDArray[np.uint64]:
+        """The words the ids are in; see kernels/texts.py."""
+        return self._arena
+
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """Where each id begins in the arena."""
+        return self._places
+
     def find(self, text: str) -> int | None:
         """Give the index of an id, or None where there is no such record. Cost: O(log n)."""
         index = bisect_left(self, text)

@@ -42,10 +42,12 @@ class _MemoryBlock:
         self._rows = rows
 
     def read(self, start: int, stop: int) -> Columns:
+        """Give some rows; not to be written to."""
         left, right, score = self._rows
         return left[start:stop], right[start:stop], score[start:stop]
 
     def write(self, start: int, rows: Columns) -> None:
+        """Put other rows there."""
         for column, given in zip(self._rows, rows, strict=True):
             column[start : start + len(given)] = given
 
@@ -69,6 +71,7 @@ class _FileBlock:
             raise _no_room(error) from None
 
     def read(self, start: int, stop: int) -> Columns:
+        """Read some rows."""
         columns = []
         for number in range(3):
             content = np.empty(stop - start, dtype=np.int32)
@@ -83,6 +86,7 @@ class _FileBlock:
         return columns[0], columns[1], columns[2]
 
     def write(self, start: int, rows: Columns) -> None:
+        """Write other rows there. Raises OSError."""
         for number, column in enumerate(rows):
             left = np.ascontiguousarray(column).view(np.uint8).data
             offset = 4 * (number * self._n_rows + start)

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,13 @@ from unsnarl.files.tables import IdList, TableColumns, make_clusters, make_merge
 from unsnarl.model import Clustering, Components, Forest, Pairs
 from unsnarl.report.summary import Summary, count_group_sizes, summary_as_dict, tally_sizes
 from unsnarl.settings import Settings
+
+if TYPE_CHECKING:
+    # Loading it would load the compiler, which looking at a finished run does without.
+    from unsnarl.report.intake import Input
+
+Phases = dict[str, dict[str, Any]]
+"""Of each phase its seconds and memory."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Findings:
     notes: tuple[str, ...] = ()
     pairs: Pairs | None = None
     inputs: list[dict[str, Any]] | Described = field(default_factory=list)
-    phases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    phases: Phases = field(default_factory=dict)
 
     @cached_property
     def tables(self) -> dict[str, Columns]:
@@ -115,6 +122,29 @@ class Findings:
             counts={**self.counts, **numbers, "notes": list(self.notes)},
             phases=self.phases,
         )
+
+
+def make_findings(
+    settings: Settings, given: Input, table: TableColumns, made: tuple[Forest, Clustering], phases: Phases
+) -> Findings:
+    """Put together what a run found.
+
+    table  the components
+    made   their merges, and the clusters at the cut
+    """
+    return Findings(
+        settings=settings,
+        ids=given.ids,
+        components=given.components,
+        forest=made[0],
+        clustering=made[1],
+        component_table=table,
+        counts=given.counts,
+        notes=given.notes,
+        pairs=given.pairs,
+        inputs=given.inputs,
+        phases=phases,
+    )
 
 
 def _count_clusters(components: Components, clustering: Clustering) -> Columns:

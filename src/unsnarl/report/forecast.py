@@ -14,7 +14,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from unsnarl.errors import ResourceError
+from unsnarl.errors import ResourceError, UsageError
 
 _LIMIT = re.compile(r"([0-9]+(?:\.[0-9]*)?)\s*([kmgt]?)(i?)b?")
 
@@ -101,7 +101,12 @@ def machine_bytes() -> int:
 
 def allowed_bytes(memory_limit: str | None) -> int:
     """Tell what a run may use: the setting, or 80 % of the machine; 0 where nobody knows."""
-    return (read_bytes(memory_limit) or 0) if memory_limit is not None else machine_bytes() * 4 // 5
+    if memory_limit is None:
+        return machine_bytes() * 4 // 5
+    allowed = read_bytes(memory_limit)
+    if not allowed:
+        raise UsageError(f"memory-limit is {memory_limit!r}; it must be an amount of memory, as 4GB or 800MB.")
+    return allowed
 
 
 @dataclass(frozen=True)

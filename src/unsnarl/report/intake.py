@@ -9,6 +9,7 @@ from functools import partial
 from unsnarl.files.checksums import Described
 from unsnarl.files.pairs import BAD_SCORE, PairSource
 from unsnarl.files.parts import FrameKind, show
+from unsnarl.files.records import RecordSource
 from unsnarl.files.rows import find_rows
 from unsnarl.files.session import quote_text
 from unsnarl.interning import Ids, Interned, Settled
@@ -38,6 +39,44 @@ class Input:
     inputs: Described
     kind: FrameKind
     threads: int
+
+
+@dataclass
+class Opened:
+    """Hold what was given, opened, and its checksums once they are being found out.
+
+    records  None where there are none
+    """
+
+    pairs: PairSource
+    records: RecordSource | None
+    described: Described | None = None
+
+    @property
+    def paths(self) -> list[str]:
+        """All files; empty where anything is not a file."""
+        each = [self.pairs.paths] if self.records is None else [self.pairs.paths, self.records.paths]
+        return [path for paths in each for path in paths] if all(each) else []
+
+    def start_checksums(self, listed_in: str | None) -> Described:
+        """Begin to find the checksums, and to compare them with a list, if there is one."""
+        self.described = Described([("pairs", self.pairs), ("records", self.records)], listed_in)
+        return self.described
+
+
+def make_input(opened: Opened, ids: Ids, settled: Settled, counts: Mapping[str, int], notes: tuple[str, ...]) -> Input:
+    """Put together what came in; its checksums must have been started."""
+    assert opened.described is not None
+    return Input(
+        pairs=settled.pairs,
+        components=settled.components,
+        ids=ids,
+        counts=counts,
+        notes=notes,
+        inputs=opened.described,
+        kind=opened.pairs.kind,
+        threads=opened.pairs.session.threads,
+    )
 
 
 def _match_pairs(ids: Ids, pairs: Iterable[Iterable[int]]) -> str:
