@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from unsnarl.report.intake import Input, Opened
     from unsnarl.report.profile import InputReport
     from unsnarl.report.result import Result
+    from unsnarl.report.reuse import Known
     from unsnarl.report.timing import Clock
 
 
@@ -109,25 +110,35 @@ def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock, resu
         return given
 
 
-def _link(given: Input, table: TableColumns, settings: Settings, previous: Any, progress: Progress | None) -> Forest:
-    """Link the components, or those of them that a previous RUN does not know."""
-    from unsnarl.engines import local
+def _find_known(given: Input, table: TableColumns, linkage: str, previous: Any) -> Known:
+    """Find the merges that need no linkage: of components of two, and of those that a previous RUN knows."""
+    from unsnarl.engines.couples import find_couples, join_forests, link_couples
     from unsnarl.files.runs import open_run as open_files
     from unsnarl.files.session import Session
-    from unsnarl.report.reuse import find_known
+    from unsnarl.report.reuse import Known, find_known
 
-    known, components = None, given.components
-    if previous is not None:
-        with Session() as session:
-            known = find_known(session, open_files(previous), given, table, settings.linkage)
-        components = known.leave_out(components)
+    couples = find_couples(given.components)
+    known = Known(link_couples(given.pairs, given.components), couples)
+    if previous is None:
+        return known
+    with Session() as session:
+        found = find_known(session, open_files(previous), given, table, linkage)
+    return Known(join_forests(found.forest, known.forest), found.is_known | couples)
+
+
+def _link(given: Input, known: Known, linkage: str, progress: Progress | None) -> Forest:
+    """Link the components that are not known."""
+    from unsnarl.engines import local
+    from unsnarl.engines.couples import join_forests, leave_out
+
+    components = leave_out(given.components, known.is_known)
     try:
-        forest = local.link(given.pairs, components, settings.linkage, given.threads, progress)
+        forest = local.link(given.pairs, components, linkage, given.threads, progress)
     except ResourceError as error:
         if error.component is not None:
             error.add_note(f"It is the component of record {given.ids[error.component]!r}.")
         raise
-    return forest if known is None else known.join(forest)
+    return join_forests(known.forest, forest)
 
 
 def cluster(
@@ -177,8 +188,9 @@ def cluster(
         table = make_components(given.ids, given.pairs, given.components, whole, chosen.threshold)
         contents = hash_contents(given.ids, given.pairs, given.components)
         table = {**table, "content_hash": contents[contents != 0]}
+        known = _find_known(given, table, chosen.linkage, previous)
     with clock.time("linking"):
-        forest = _link(given, table, chosen, previous, progress)
+        forest = _link(given, known, chosen.linkage, progress)
     with clock.phase("cutting"):
         clustering = dendrogram.cut_forest(forest, chosen.cut)
     found = make_findings(chosen, given, table, (forest, clustering), clock.phases)

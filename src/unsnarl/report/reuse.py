@@ -14,7 +14,7 @@ from unsnarl.files.runs import RunFiles
 from unsnarl.files.session import Session
 from unsnarl.files.tables import Names, TableColumns
 from unsnarl.interning import Ids, find_indexes
-from unsnarl.model import Components, Forest
+from unsnarl.model import Forest
 from unsnarl.report.intake import Input
 
 _CONTENT = "content_hash"
@@ -30,21 +30,6 @@ class Known:
 
     forest: Forest
     is_known: NDArray[np.bool_]
-
-    def leave_out(self, components: Components) -> Components:
-        """Give the components that are left to solve: each record of the others is one by itself."""
-        records = np.arange(len(components.component_of), dtype=np.int32)
-        return Components(np.where(self.is_known, records, components.component_of).astype(np.int32))
-
-    def join(self, solved: Forest) -> Forest:
-        """Put the merges of both together."""
-        component = np.concatenate([self.forest.component, solved.component])
-        order = np.argsort(component, kind="stable")
-        left, right, distance, size = (
-            np.concatenate([getattr(self.forest, name), getattr(solved, name)])[order]
-            for name in ("left", "right", "distance", "size")
-        )
-        return Forest(component[order], left, right, distance, size, solved.n_records)
 
 
 def _refuse_other(run: RunFiles, linkage: str) -> None:
@@ -82,6 +67,9 @@ def find_known(session: Session, run: RunFiles, given: Input, table: TableColumn
     is_same[is_same] = hash_of[named[is_same]] == hashes[is_same]
     is_kept = np.zeros(len(ids), dtype=np.bool_)
     is_kept[named[is_same]] = True
+    size = np.bincount(component_of, minlength=len(ids))
+    # Couples are never looked up: making their merges anew is quicker.
+    is_kept &= size > 2
     return Known(_take_merges(ids, merges, is_kept), is_kept[component_of])
 
 
