@@ -45,7 +45,7 @@ class Shape(NamedTuple):
 
     n_pairs: int = 55_000_000
     n_files: int = 1
-    below: float = 0.95
+    below: float = 0.97
     swapped: float = 0.5
     black_hole: int = BLACK_HOLE
     hubs: float = 0.02
