@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bhc, startup, tables
+from benchmarks import bhc, published, startup, tables
 from benchmarks.cases import TABLES, Case
 from benchmarks.measure import save
 
@@ -29,9 +29,21 @@ HOME = Path(__file__).parent
 RESULTS = HOME / "results.json"
 PAGE = HOME.parent / "docs" / "benchmarks.md"
 README = HOME.parent / "README.md"
+PICTURE = HOME.parent / "docs" / "pictures" / "published.svg"
 LONGEST_SECONDS = 300
 BUSY = 1.5
-PACKAGES = ("numpy", "numba", "scipy", "fastcluster", "scikit-network")
+PACKAGES = (
+    "numpy",
+    "numba",
+    "duckdb",
+    "scipy",
+    "fastcluster",
+    "scikit-network",
+    "splink",
+    "dedupe",
+    "networkx",
+    "pandas",
+)
 TITLES = {
     "black-hole": "The black hole",
     "many-components": "Many components",
@@ -39,6 +51,7 @@ TITLES = {
     "growth": "Growth",
     "million": "A million records in one component",
     **bhc.TITLES,
+    "published": "The published case: whole programs on files",
     "startup": "Start-up",
 }
 
@@ -128,6 +141,8 @@ def _run_table(name: str, quick: bool, repeats: int) -> dict[str, Any]:
         return {**result, "startup": startup.run(repeats)}
     if name in bhc.TITLES:
         return {**result, **bhc.run_table(name, quick, repeats)}
+    if name == "published":
+        return {**result, "cases": published.run(quick, repeats)}
     return {**result, "cases": [_run_case(case, repeats) for case in TABLES[name](quick)]}
 
 
@@ -137,6 +152,8 @@ def _as_text(name: str, result: dict[str, Any]) -> str:
         body = tables.startup(result["startup"])
     elif name in bhc.TITLES:
         body = bhc.show_table(name, result)
+    elif name == "published":
+        body = f"{published.as_table(result['cases'])}\n\n![Time and peak memory against pairs](pictures/published.svg)"
     elif name == "growth":
         body = tables.growth(result["cases"])
     else:
@@ -148,6 +165,8 @@ def _as_text(name: str, result: dict[str, Any]) -> str:
 def _write(results: dict[str, Any], measured: list[str]) -> None:
     """Keep the results and write the tables measured now into the pages."""
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    if "published" in measured:
+        PICTURE.write_text(published.as_picture(results["published"]["cases"]))
     for name in measured:
         tables.write_block(PAGE, name, _as_text(name, results[name]))
     if README.exists() and "<!-- bench:summary -->" in README.read_text():
@@ -156,7 +175,7 @@ def _write(results: dict[str, Any], measured: list[str]) -> None:
 
 def main() -> None:
     """Parse the command line and run."""
-    names = [*TABLES, *bhc.TITLES, "startup"]
+    names = [*TABLES, *bhc.TITLES, "published", "startup"]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write the tables.")
     parser.add_argument("--only", choices=names, action="append", help="measure this table only (may be given again)")
     parser.add_argument("--quick", action="store_true", help="small graphs, one run, nothing written")

@@ -70,7 +70,7 @@ def _earlier(rng: np.random.Generator, start: NDArray, position: NDArray, skew: 
     return start + (position * rng.random(len(position)) ** skew).astype(np.int64)
 
 
-def _linked_entities(rng: np.random.Generator, sizes: NDArray, n_noise: int, degree: float) -> list[tuple]:
+def linked_entities(rng: np.random.Generator, sizes: NDArray, n_noise: int, degree: float) -> list[tuple]:
     """Lay entities side by side in one component: high scores inside, a weak chain between, noise all over."""
     n_records = int(sizes.sum())
     start = np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -103,7 +103,7 @@ def black_hole(seed: int = SEED) -> Graph:
     """One component of 12,477 records and about 350,000 pairs: real entities tied by weak chains and hubs."""
     rng = np.random.default_rng(seed)
     sizes = power_law_sizes(rng, 12_477, 120, 1.3)
-    return canonical(_linked_entities(rng, sizes, 211_000, 26.0), 12_477, rng)
+    return canonical(linked_entities(rng, sizes, 211_000, 26.0), 12_477, rng)
 
 
 def many_components(seed: int = SEED) -> Graph:
@@ -129,7 +129,7 @@ def million(seed: int = SEED, n_records: int = 1_000_000) -> Graph:
     """One component of a million records and about 26 M pairs: power-law entities, hubs in the noise."""
     rng = np.random.default_rng(seed)
     sizes = power_law_sizes(rng, n_records, 400, 1.6)
-    return canonical(_linked_entities(rng, sizes, 17 * n_records, 14.0), n_records, rng)
+    return canonical(linked_entities(rng, sizes, 17 * n_records, 14.0), n_records, rng)
 
 
 def complete(n_records: int, seed: int = SEED) -> Graph:

@@ -179,7 +179,7 @@ class Recorder:
 def test_progress_is_told() -> None:
     recorder = Recorder()
     unsnarl.cluster(as_dicts(), progress=recorder)
-    assert recorder.phases[:4] == ["reading", "loading kernels", "sorting", "finding components"]
+    assert recorder.phases[:4] == ["opening", "loading kernels", "reading", "finding components"]
     assert len(recorder.phases) >= 5
 
 

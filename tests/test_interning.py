@@ -31,7 +31,9 @@ def test_index_is_the_rank_of_the_id(rows, more):
         interned = read(session, rows, sorted(more), allow_unknown_ids=True)
     assert list(interned.ids.texts()) == expected and interned.n_records == len(expected)
     found = zip(interned.left, interned.right, interned.score, strict=True)
-    assert sorted((interned.ids[a], interned.ids[b], int(s)) for a, b, s in found) == sorted(rows)
+    # A pair has one orientation from here on, and pairs of a record with itself are only counted.
+    oriented = [(*sorted(row[:2], key=str.encode), row[2]) for row in rows if row[0] != row[1]]
+    assert sorted((interned.ids[a], interned.ids[b], int(s)) for a, b, s in found) == sorted(oriented)
     for array in (interned.left, interned.right, interned.score):
         assert array.dtype == np.int32 and type(array) is np.ndarray and array.flags.c_contiguous
 
@@ -40,7 +42,7 @@ def test_index_is_the_rank_of_the_id(rows, more):
 @given(st.sets(TEXT), TEXT)
 def test_find_gives_the_index(texts, other):
     ordered = sorted(texts, key=lambda text: text.encode())
-    ids = Ids(np.array(ordered, dtype=object))
+    ids = Ids.of(texts)
     for index, text in enumerate(ordered):
         assert ids.find(text) == index and ids[index] == text
     assert (ids.find(other) is None) == (other not in texts)
@@ -68,4 +70,5 @@ def test_threads_and_memory_change_nothing(tmp_path, threads, memory):
     right = np.char.add("r", (numbers * 104729 % 40009).astype(str))
     assert (texts[:-1] < texts[1:]).all()
     got = sorted(zip(texts[interned.left], texts[interned.right], interned.score.tolist(), strict=True))
-    assert got == sorted(zip(left.tolist(), right.tolist(), (numbers % 1000 * 10**6).tolist(), strict=True))
+    rows = zip(left.tolist(), right.tolist(), (numbers % 1000 * 10**6).tolist(), strict=True)
+    assert got == sorted((min(a, b), max(a, b), s) for a, b, s in rows if a != b)

@@ -162,6 +162,10 @@ def test_renamed_ids_change_names_only(rows: Rows, tmp_path: Path) -> None:
     for table in other.values():
         for row in table:
             row.update({key: value.removeprefix("é ") for key, value in row.items() if isinstance(value, str)})
+    for table in (*plain.values(), *other.values()):
+        for row in table:
+            # It is a hash of the ids, among others.
+            row.pop("content_hash", None)
     assert plain == other
 
 

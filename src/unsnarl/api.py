@@ -16,11 +16,16 @@ from unsnarl.term_settings import TermFields, make_term_settings
 
 if TYPE_CHECKING:
     from unsnarl.evaluation.metrics import Evaluation
-    from unsnarl.model import Progress
+    from unsnarl.files.pairs import PairSource
+    from unsnarl.files.session import Session
+    from unsnarl.files.tables import TableColumns
+    from unsnarl.interning import Interned, Settled
+    from unsnarl.model import Forest, Progress
     from unsnarl.report.demo import Demo
-    from unsnarl.report.intake import Input
+    from unsnarl.report.intake import Input, Opened
     from unsnarl.report.profile import InputReport
     from unsnarl.report.result import Result
+    from unsnarl.report.reuse import Known
     from unsnarl.report.term_result import TermResult
     from unsnarl.report.timing import Clock
 
@@ -42,6 +47,8 @@ class SettingsFields(TypedDict, total=False):
     allow_unknown_ids: bool
     threads: int | None
     memory_limit: str | None
+    temp_dir: str | None
+    checksums: str | None
 
 
 def _make_settings(given: SettingsFields) -> Settings:
@@ -53,59 +60,107 @@ def _make_settings(given: SettingsFields) -> Settings:
     return Settings(**given)
 
 
-def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock) -> Input:
-    """Read, check and intern what was given; the engine's memory is free again afterwards."""
+def _refuse_conflicts(source: PairSource, rows: Interned, settled: Settled) -> None:
+    """Refuse pairs given with different scores, where nobody said which one counts."""
+    from unsnarl.files.pairs import explain_conflicts
+
+    if settled.n_conflicts and source.settings.on_conflict == "error":
+        first = [(rows.ids[left], rows.ids[right]) for left, right in settled.conflicts]
+        raise explain_conflicts(source, settled.n_conflicts, first)
+
+
+def _read_rows(session: Session, opened: Opened, settings: Settings, clock: Clock) -> Input:
+    """Read, check, intern and settle what was opened."""
+    from unsnarl.interning import PairStore, intern, settle
+    from unsnarl.report.forecast import refuse_oversize, share_memory
+    from unsnarl.report.intake import count_input, describe_losses, make_input
+
+    with clock.time("reading"):
+        store = PairStore(share_memory(settings.memory_limit).store_bytes, settings.temp_dir, clock.progress)
+        rows = intern(session, opened.pairs, opened.records, settings, store)
+    opened.start_checksums(settings.checksums)
+    settled = clock.run(
+        "finding components", lambda: settle(rows, settings.threshold, settings.on_conflict, session.threads)
+    )
+    refuse_oversize(rows.n_records, len(settled.pairs), settings.memory_limit)
+    _refuse_conflicts(opened.pairs, rows, settled)
+    counts = count_input(rows, settled)
+    return make_input(opened, rows.ids, settled, counts, describe_losses(opened.pairs, counts, rows, settled))
+
+
+def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock, resume: str | None) -> Input:
+    """Read what was given, or take up what an earlier run made of it; the engine's memory is free again afterwards."""
     from unsnarl import solve
-    from unsnarl.files.checksums import Given, describe_inputs
-    from unsnarl.files.pairs import explain_conflicts, read_pairs
+    from unsnarl.files.pairs import read_pairs
     from unsnarl.files.records import read_records
     from unsnarl.files.session import Session
-    from unsnarl.interning import intern
-    from unsnarl.report.forecast import refuse_oversize
-    from unsnarl.report.intake import Input, describe_losses
+    from unsnarl.report.forecast import share_memory
+    from unsnarl.report.intake import Opened
+    from unsnarl.report.resuming import load_input, save_input
 
-    with Session(settings.threads, settings.memory_limit) as session:
-        with clock.phase("reading"):
+    with Session(settings.threads, share_memory(settings.memory_limit).engine, settings.temp_dir) as session:
+        with clock.phase("opening"):
             source = read_pairs(session, pairs, settings)
-            record_source = None if records is None else read_records(session, records, settings)
-            rows = intern(session, source, record_source, settings)
-        refuse_oversize(rows.n_records, len(rows.left), settings.memory_limit)
-        arrays = (rows.left, rows.right, rows.score, rows.n_records)
+            opened = Opened(source, None if records is None else read_records(session, records, settings))
+            saved = load_input(resume, opened, settings)
         clock.run("loading kernels", solve.load_kernels)
-        canonical, tally = clock.run("sorting", lambda: solve.canonical_pairs(*arrays, settings.on_conflict))
-        if tally.n_conflicts and settings.on_conflict == "error":
-            first = [(rows.ids[left], rows.ids[right]) for left, right in tally.conflicts.tolist()]
-            raise explain_conflicts(source, tally.n_conflicts, first)
-        given: list[tuple[str, Given]] = [("pairs", source)]
-        if record_source is not None:
-            given.append(("records", record_source))
-        counts = {
-            **rows.tally,
-            "n_pairs": len(canonical),
-            "n_self_pairs": tally.n_self,
-            "n_repeated_pairs": tally.n_repeated,
-            "n_conflicts": tally.n_conflicts,
-        }
-        return Input(
-            pairs=canonical,
-            ids=rows.ids.texts(),
-            counts=counts,
-            notes=describe_losses(source, counts, rows, canonical, tally.conflicts.tolist()),
-            inputs=describe_inputs(given),
-            kind=source.kind,
-            threads=session.threads,
-        )
+        if saved is not None:
+            return saved
+        given = _read_rows(session, opened, settings, clock)
+        if resume is not None:
+            clock.run("keeping for resume", lambda: save_input(resume, opened, settings, given))
+        return given
+
+
+def _find_known(given: Input, table: TableColumns, linkage: str, previous: Any) -> Known:
+    """Find the merges that need no linkage: of components of two, and of those that a previous RUN knows."""
+    from unsnarl.engines.couples import find_couples, join_forests, link_couples
+    from unsnarl.files.runs import open_run as open_files
+    from unsnarl.files.session import Session
+    from unsnarl.report.reuse import Known, find_known
+
+    couples = find_couples(given.components)
+    known = Known(link_couples(given.pairs, given.components), couples)
+    if previous is None:
+        return known
+    with Session() as session:
+        found = find_known(session, open_files(previous), given, table, linkage)
+    return Known(join_forests(found.forest, known.forest), found.is_known | couples)
+
+
+def _link(given: Input, known: Known, linkage: str, progress: Progress | None) -> Forest:
+    """Link the components that are not known."""
+    from unsnarl.engines import local
+    from unsnarl.engines.couples import join_forests, leave_out
+
+    components = leave_out(given.components, known.is_known)
+    try:
+        forest = local.link(given.pairs, components, linkage, given.threads, progress)
+    except ResourceError as error:
+        if error.component is not None:
+            error.add_note(f"It is the component of record {given.ids[error.component]!r}.")
+        raise
+    return join_forests(known.forest, forest)
 
 
 def cluster(
-    pairs: Any, records: Any = None, *, progress: Progress | None = None, **settings: Unpack[SettingsFields]
+    pairs: Any,
+    records: Any = None,
+    *,
+    previous: str | os.PathLike[str] | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    **settings: Unpack[SettingsFields],
 ) -> Result:
     """Cluster the records that scored pairs connect.
 
-    pairs     two ids and a score in each row: a path, a glob or a list of them (Parquet, CSV, JSON
-              lines), a pandas, Polars or Arrow frame, a DuckDB relation, or a list of dicts
+    pairs     two ids and a score in each row: a path, a glob or a list of them (docs/input.md has all
+              kinds of file), a pandas, Polars or Arrow frame, a DuckDB relation, or a list of dicts
     records   the ids of all records, in any of the same forms (default: those in pairs); a record in
               no pair is a cluster of its own
+    previous  a RUN: only components that have changed since are linked again; the answer is the same
+    resume    where the RUN will be written: what is done is kept beside it, and taken up by the next
+              call with the same input and settings; for files only
     progress  told how far the work is (default: nobody)
     settings  the fields of Settings: threshold=0.5, cut=0.5, linkage="average", ...
 
@@ -118,40 +173,29 @@ def cluster(
     >>> cluster(rows, cut=0.5).clusters[1]["cluster_size"], cluster(rows, cut=0.8).clusters[1]["cluster_size"]
     (2, 3)
     """
-    from unsnarl import dendrogram, solve
-    from unsnarl.engines import local
+    from unsnarl import dendrogram
     from unsnarl.files.tables import make_components
-    from unsnarl.report.findings import Findings
+    from unsnarl.interning import hash_contents
+    from unsnarl.model import Clustering
+    from unsnarl.report.findings import make_findings
     from unsnarl.report.result import Result
     from unsnarl.report.timing import Clock
 
     chosen = _make_settings(settings)
     clock = Clock(progress)
-    given = _read_input(pairs, records, chosen, clock)
-    components = clock.run("finding components", lambda: solve.find_components(given.pairs, chosen.threshold))
+    given = _read_input(pairs, records, chosen, clock, None if resume is None else os.fspath(resume))
+    with clock.phase("counting"):
+        # Which clusters there are is counted when they are known; until then each component is one.
+        whole = Clustering(given.components.component_of)
+        table = make_components(given.ids, given.pairs, given.components, whole, chosen.threshold)
+        contents = hash_contents(given.ids, given.pairs, given.components)
+        table = {**table, "content_hash": contents[contents != 0]}
+        known = _find_known(given, table, chosen.linkage, previous)
     with clock.time("linking"):
-        try:
-            forest = local.link(given.pairs, components, chosen.linkage, given.threads, progress)
-        except ResourceError as error:
-            if error.component is not None:
-                error.add_note(f"It is the component of record {given.ids[error.component]!r}.")
-            raise
+        forest = _link(given, known, chosen.linkage, progress)
     with clock.phase("cutting"):
         clustering = dendrogram.cut_forest(forest, chosen.cut)
-        table = make_components(given.ids, given.pairs, components, clustering, chosen.threshold)
-    found = Findings(
-        settings=chosen,
-        ids=given.ids,
-        components=components,
-        forest=forest,
-        clustering=clustering,
-        component_table=table,
-        counts=given.counts,
-        notes=given.notes,
-        pairs=given.pairs,
-        inputs=given.inputs,
-        phases=clock.phases,
-    )
+    found = make_findings(chosen, given, table, (forest, clustering), clock.phases)
     return Result(found, given.kind)
 
 
@@ -201,6 +245,13 @@ def bhc(
     return TermResult(make_findings(given, outcome, chosen, clock.phases), given.kind)
 
 
+def forget_resume(folder: str | os.PathLike[str]) -> None:
+    """Remove what `resume` kept beside a RUN: it is finished."""
+    from unsnarl.files.checkpoints import Checkpoints
+
+    Checkpoints(folder, None).remove()
+
+
 def check(
     pairs: Any, records: Any = None, *, progress: Progress | None = None, **settings: Unpack[SettingsFields]
 ) -> InputReport:
@@ -216,7 +267,7 @@ def check(
     from unsnarl.report.timing import Clock
 
     chosen = _make_settings(settings)
-    with Session(chosen.threads, chosen.memory_limit) as session, Clock(progress).phase("checking"):
+    with Session(chosen.threads, chosen.memory_limit, chosen.temp_dir) as session, Clock(progress).phase("checking"):
         profile = profile_input(session, pairs, records, chosen)
     facts = profile.facts
     n_records = max(facts.get("n_ids", 0), facts.get("n_record_rows", 0))

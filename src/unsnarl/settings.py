@@ -58,6 +58,10 @@ class Settings:
     memory_limit: str | None = _setting(
         None, "Memory the run may use, as 4GB or 800MB (default: 80 % of what the machine has)."
     )
+    temp_dir: str | None = _setting(None, "Folder for what does not fit into memory (default: the system's).")
+    checksums: str | None = _setting(
+        None, "File of SHA-256 sums, as sha256sum writes it, that the files read must agree with."
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -32,20 +32,34 @@ def commands() -> None:
 @click.argument("pairs", nargs=-1, required=True)
 @click.option("--records", help="File with the ids of all records, those in no pair included.")
 @click.option("--out", required=True, help="Folder to write the run to.")
+@click.option("--previous", metavar="RUN", help="Link only components that have changed since this run.")
+@click.option("--resume", is_flag=True, help="Keep what is done beside the run, and go on from there next time.")
 @settings_options
 @force_option
 @output_options
 def cluster(
-    pairs: tuple[str, ...], records: str | None, out: str, force: bool, quiet: bool, as_json: bool, **settings: Any
+    pairs: tuple[str, ...],
+    records: str | None,
+    out: str,
+    previous: str | None,
+    resume: bool,
+    force: bool,
+    quiet: bool,
+    as_json: bool,
+    **settings: Any,
 ) -> None:
     """Cluster the records that PAIRS connect.
 
-    PAIRS are files (Parquet, CSV or JSON lines) or globs of them, with two ids and a score in each row.
+    PAIRS are files (Parquet, CSV, JSON lines, Arrow, file.duckdb::table, ...), folders or globs of them, with two ids
+    and a score in each row.
     """
     api.refuse_existing(out, force, [*pairs, *([records] if records is not None else [])])
     with open_progress(quiet) as progress:
-        result = api.cluster(list(pairs), records, progress=progress, **settings)
+        kept = out if resume else None
+        result = api.cluster(list(pairs), records, previous=previous, resume=kept, progress=progress, **settings)
         result.write(out, force=force)
+        if resume:
+            api.forget_resume(out)
     if as_json:
         print_json({"command": "cluster", "run": out, **result.numbers()})
     if not quiet:

@@ -11,8 +11,6 @@ import errno
 import io
 import json
 import os
-import secrets
-import shutil
 import signal
 import sys
 import tempfile
@@ -25,6 +23,7 @@ import click
 
 from unsnarl.cli.early import INTERRUPTED, leave_at_once
 from unsnarl.errors import ResourceError, UnsnarlError, UsageError
+from unsnarl.files.scratch import Scratch
 
 SCHEMA = 1
 """Version of the JSON that --json prints; a field may be added without a new version, none is taken away."""
@@ -127,25 +126,22 @@ def _report(error: Exception, as_json: bool) -> int:
 
 
 class _Scratch:
-    """One folder for everything temporary in this process.
-
-    Its name is known before it is made, so an interruption at any moment finds it and removes it.
-    """
+    """One folder for everything temporary in this process."""
 
     def __init__(self) -> None:
         self._before = tempfile.tempdir
-        self._path = os.path.join(tempfile.gettempdir(), f"unsnarl-{os.getpid()}-{secrets.token_hex(8)}")
+        self._scratch = Scratch()
 
     def make(self) -> None:
         """Make the folder; where none can be made, whoever needs one will say so."""
         with contextlib.suppress(OSError):
-            os.mkdir(self._path, mode=0o700)
-            tempfile.tempdir = self._path
+            self._scratch.make()
+            tempfile.tempdir = self._scratch.path
 
     def remove(self) -> None:
         """Remove the folder and all that is in it."""
         tempfile.tempdir = self._before
-        shutil.rmtree(self._path, ignore_errors=True)
+        self._scratch.remove()
 
 
 def _leave_interrupted(scratch: _Scratch, number: int) -> NoReturn:

@@ -75,7 +75,7 @@ def _find_siblings(target: str, ending: str) -> list[str]:
     ]
 
 
-def _lock(folder: str) -> int | None:
+def lock(folder: str) -> int | None:
     """Lock a folder for this process; None where another process holds it, or where folders have no locks."""
     if sys.platform == "win32":
         return None
@@ -95,7 +95,7 @@ def _remove_abandoned(target: str) -> bool:
     """Remove what dead processes left half-made; says whether a living one is at work on the target."""
     is_busy = False
     for folder in _find_siblings(target, "tmp"):
-        handle = _lock(folder)
+        handle = lock(folder)
         if handle is None:
             is_busy = True
             continue
@@ -164,7 +164,7 @@ def new_folder(target: str, force: bool = False) -> Iterator[str]:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         recover(target)
         os.mkdir(staging)
-        handle = _lock(staging)
+        handle = lock(staging)
         yield staging
         sync_folder(staging)
         _put_in_place(staging, target, force)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import threading
 from collections.abc import Iterable
 from typing import Any, Protocol
 
 from unsnarl.errors import InputError
 from unsnarl.files.parts import FrameKind
+
+_SUM = re.compile(r"\\?([0-9a-fA-F]{64}) [ *](.+)")
 
 
 class Given(Protocol):
@@ -30,6 +34,75 @@ def find_checksum(path: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def read_checksums(path: str) -> dict[str, str]:
+    """Read a list of SHA-256 sums as sha256sum writes it: the sum, two characters, the name; name to sum."""
+    found = {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = [line.rstrip("\n") for line in file if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+    for number, line in enumerate(lines, 1):
+        fits = _SUM.fullmatch(line)
+        if fits is None:
+            raise InputError(f"{path}, line {number}: not a SHA-256 sum and a name.", hint="Make it with sha256sum.")
+        found[os.path.basename(fits[2])] = fits[1].lower()
+    return found
+
+
+def _compare(described: list[dict[str, Any]], expected: dict[str, str], listed_in: str) -> None:
+    """Refuse files that are not what the list says, and those that it does not name."""
+    files = [one for one in described if "file" in one]
+    missing = [one["file"] for one in files if os.path.basename(one["file"]) not in expected]
+    changed = [
+        one["file"] for one in files if expected.get(os.path.basename(one["file"]), one["sha256"]) != one["sha256"]
+    ]
+    if changed:
+        raise InputError(
+            f"{len(changed)} of the files read are not what {listed_in} says: damaged, or changed since.",
+            examples=changed,
+            hint="Get them again, or make the list anew.",
+        )
+    if missing:
+        raise InputError(f"{listed_in} does not name all files.", examples=missing, hint="Make the list anew.")
+
+
+class Described:
+    """What run.json says of the inputs, found out in the background: hashing keeps a processor busy for a while.
+
+    inputs     (role, source) each, as ("pairs", PairSource); None for what was not given
+    checksums  file of sums that the inputs must agree with, or None
+    """
+
+    def __init__(self, inputs: Iterable[tuple[str, Given | None]], checksums: str | None = None) -> None:
+        self._expected = {} if checksums is None else read_checksums(checksums)
+        self._listed_in = checksums
+        self._outcome: list[Any] = []
+        listed = [(role, source) for role, source in inputs if source is not None]
+
+        def work() -> None:
+            try:
+                self._outcome.append(describe_inputs(listed))
+            except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
+                self._outcome.append(error)
+
+        self._thread = threading.Thread(target=work, name="unsnarl-checksums", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> list[dict[str, Any]]:
+        """Give what was found. Raises InputError where a file cannot be read any more."""
+        while self._thread.is_alive():
+            # A wait without an end cannot be interrupted on every system.
+            self._thread.join(timeout=0.5)
+        found = self._outcome[0]
+        if isinstance(found, BaseException):
+            raise found
+        described: list[dict[str, Any]] = found
+        if self._listed_in is not None:
+            _compare(described, self._expected, self._listed_in)
+        return described
 
 
 def describe_inputs(inputs: Iterable[tuple[str, Given]]) -> list[dict[str, Any]]:

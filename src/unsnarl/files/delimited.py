@@ -29,6 +29,31 @@ def open_bytes(path: str) -> IO[bytes]:
     return opened
 
 
+def say_compression(path: str) -> str:
+    """Give the SQL option for a file's compression; the engine's own guess goes by the name too."""
+    compressions = {".gz": "gzip", ".zst": "zstd"}
+    kind = compressions.get(os.path.splitext(path.lower())[1])
+    return f", compression='{kind}'" if kind else ""
+
+
+def read_beginning(session: Session, path: str, n_bytes: int) -> bytes:
+    """Read the first bytes of a file, unpacked. Python has no reader of .zst yet, so the engine unpacks these."""
+    if not path.lower().endswith(".zst"):
+        with open_bytes(path) as file:
+            return file.read(n_bytes)
+    lines = Scan(
+        "read_csv",
+        (os.path.abspath(path),),
+        ", auto_detect=false, header=false, columns={'line': 'VARCHAR'}, delim='\x01', quote='', escape='', "
+        f"max_line_size={MAX_LINE_BYTES}, buffer_size={2 * MAX_LINE_BYTES}, compression='zstd', strict_mode=false",
+    )
+    try:
+        rows = session.rows(f"SELECT line FROM {lines.table()} LIMIT 100")
+    except EngineError as error:
+        raise InputError(f"{path} cannot be read: {first_line(error)}") from None
+    return "\n".join(line or "" for (line,) in rows).encode()[:n_bytes]
+
+
 def parse_separator(sep: str | None) -> str | None:
     """Read the setting `sep`: one character, or a word for it.
 
@@ -59,17 +84,16 @@ def _refuse_what_is_no_text(head: bytes, name: str) -> None:
         raise InputError(f"{name} is a Parquet file by its content.", hint="Rename it to end in .parquet.")
 
 
-def _read_header_text(path: str, name: str) -> str:
+def _read_header_text(session: Session, path: str) -> str:
     """Read the first record of the file: a line, or more where a quoted name holds a line break."""
     try:
-        with open_bytes(path) as file:
-            head = file.read(1 << 20)
+        head = read_beginning(session, path, 1 << 20)
     except (OSError, EOFError) as error:
-        raise InputError(f"{name} cannot be read: {error}") from None
-    _refuse_what_is_no_text(head, name)
+        raise InputError(f"{path} cannot be read: {error}") from None
+    _refuse_what_is_no_text(head, path)
     head = head.removeprefix(b"\xef\xbb\xbf")
     if not head.strip():
-        raise InputError(f"{name} is empty.", hint="A file without pairs still needs a header line.")
+        raise InputError(f"{path} is empty.", hint="A file without pairs still needs a header line.")
     try:
         text = head.decode("utf-8", errors="strict" if len(head) < (1 << 20) else "ignore")
     except UnicodeDecodeError:
@@ -121,15 +145,15 @@ def _explain(part_name: str, scan: Scan, session: Session, error: Exception) -> 
     )
 
 
-def open_delimited(path: str, sep: str | None) -> Part:
+def open_delimited(session: Session, path: str, sep: str | None) -> Part:
     """Describe one CSV file; its rows are not read yet.
 
-    path  file, .gz unpacked
+    path  file, .gz and .zst unpacked
     sep   separator, or None to find it out from the header
 
     Raises InputError for a file that is empty, not text or not readable.
     """
-    header = _read_header_text(path, path)
+    header = _read_header_text(session, path)
     separator = parse_separator(sep) or find_separator(header)
     names = _split_header(header, separator)
     columns: dict[str, Column] = {}
@@ -142,8 +166,7 @@ def open_delimited(path: str, sep: str | None) -> Part:
         f", auto_detect=false, header=true, columns={{{types}}}, delim={quote_text(separator)}, quote='\"', escape='\"'"
         f", max_line_size={MAX_LINE_BYTES}, buffer_size={2 * MAX_LINE_BYTES}, hive_partitioning=false"
     )
-    if path.lower().endswith(".gz"):
-        options += ", compression='gzip'"
+    options += say_compression(path)
     scan = Scan("read_csv", (os.path.abspath(path),), options)
     shown = {"\t": "tab", " ": "space"}.get(separator, repr(separator))
     note = f"read with the separator {shown}; the header is {show(header)}"

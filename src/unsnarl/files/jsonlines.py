@@ -7,7 +7,7 @@ import os
 from typing import NoReturn
 
 from unsnarl.errors import InputError
-from unsnarl.files.delimited import open_bytes
+from unsnarl.files.delimited import open_bytes, read_beginning, say_compression
 from unsnarl.files.parts import Column, Part, Scan, first_line, show
 from unsnarl.files.session import EngineError, Session, quote_text
 
@@ -32,6 +32,8 @@ def _what_is_wrong(line: bytes) -> str | None:
 
 def _explain(path: str, error: Exception) -> InputError:
     """List the lines that do not parse, by reading the file again in Python."""
+    if path.lower().endswith(".zst"):
+        return InputError(f"{path} cannot be read: {first_line(error)}", hint="Write one JSON object on each line.")
     examples: list[str] = []
     n_bad, row = 0, 0
     try:
@@ -59,11 +61,10 @@ def _explain(path: str, error: Exception) -> InputError:
     )
 
 
-def _first_character(path: str) -> str:
+def _first_character(session: Session, path: str) -> str:
     """Give the first character that is not white space."""
     try:
-        with open_bytes(path) as file:
-            head = file.read(1 << 16)
+        head = read_beginning(session, path, 1 << 16)
     except (OSError, EOFError) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -77,7 +78,9 @@ def _first_character(path: str) -> str:
 def _find_names(session: Session, path: str, form: str) -> list[str]:
     """List the keys of the first rows, in the order they are met."""
     scan = Scan(
-        "read_json_objects", (os.path.abspath(path),), f", format='{form}', maximum_object_size={_MAX_OBJECT_BYTES}"
+        "read_json_objects",
+        (os.path.abspath(path),),
+        f", format='{form}', maximum_object_size={_MAX_OBJECT_BYTES}{say_compression(path)}",
     )
     keys: dict[str, None] = {}
     for (row,) in session.rows(f"SELECT json_keys(json) FROM {scan.table()} LIMIT {_SAMPLE_ROWS}"):
@@ -102,7 +105,7 @@ def open_json(session: Session, path: str) -> Part:
 
     Raises InputError for a file that is empty or does not parse.
     """
-    form = "array" if _first_character(path) == "[" else "newline_delimited"
+    form = "array" if _first_character(session, path) == "[" else "newline_delimited"
     try:
         names = _find_names(session, path, form)
     except EngineError as error:
@@ -115,6 +118,7 @@ def open_json(session: Session, path: str) -> Part:
     types = ", ".join(f"{quote_text(name)}: 'JSON'" for name in names)
     options = (
         f", format='{form}', columns={{{types}}}, maximum_object_size={_MAX_OBJECT_BYTES}, hive_partitioning=false"
+        f"{say_compression(path)}"
     )
     scan = Scan("read_json", (os.path.abspath(path),), options)
     columns = {name: Column(f"c{position}", "JSON") for position, name in enumerate(names)}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from unsnarl.errors import InputError
+from unsnarl.files.arrow import Column
 from unsnarl.files.columns import PairColumns, find_pair_columns
 from unsnarl.files.identifiers import EITHER, TEXT, WHOLE, read_id
 from unsnarl.files.parts import FrameKind, Part, Source, show
 from unsnarl.files.records import RecordSource, agree_family, join_source
-from unsnarl.files.rows import View, count_rows, find_rows, guard, guard_arrays, input_error, say_rows, unite
+from unsnarl.files.rows import View, count_rows, find_rows, guard, guard_stream, input_error, say_rows, unite
 from unsnarl.files.scores import RANGES, read_score, to_units
-from unsnarl.files.session import Columns, Session, quote_text
+from unsnarl.files.session import Session, quote_text
 from unsnarl.files.sources import open_source
 from unsnarl.settings import Settings
 
@@ -58,9 +59,17 @@ class PairSource:
         """Run a query over PAIRS; a file that cannot be read becomes an InputError that names it."""
         return guard(self.session, self.views, query)
 
-    def fetch_arrays(self, query: str) -> Columns:
-        """Do the same, and give the columns as arrays, masked where null."""
-        return guard_arrays(self.session, self.views, query)
+    def count_quickly(self) -> int:
+        """Count the rows where files say it in their footers; 0 where they do not."""
+        scans = [view.part.scan for view in self.views]
+        if not all(scan is not None and scan.function == "read_parquet" for scan in scans):
+            return 0
+        return count_rows(self.session, self.views)
+
+    def stream(self, take: Callable[[list[Column]], None]) -> None:
+        """Pass left id, right id and score units (-1 for a bad score) of all rows on, batch by batch."""
+        query = f"SELECT left_id, right_id, CAST(coalesce(units, -1) AS INTEGER) FROM ({self.query()})"
+        guard_stream(self.session, self.views, query, take)
 
     def find_type_problems(self, records: RecordSource | None) -> list[InputError]:
         """List what is wrong with the types of ids: integers here and texts there, or numbers with leading zeros."""

@@ -7,25 +7,33 @@ import os
 from collections.abc import Sequence
 
 from unsnarl.errors import InputError
+from unsnarl.files.databases import HDF5_ENDINGS, split_table
 
 PARQUET_ENDINGS = (".parquet", ".pq", ".parq")
 DELIMITED_ENDINGS = (".csv", ".tsv", ".txt", ".psv", ".tab")
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
-_COMPRESSED = ".gz"
+ARROW_ENDINGS = (".arrow", ".ipc", ".feather", ".arrows")
+DATABASE_ENDINGS = (".duckdb", ".ddb", ".sqlite", ".sqlite3", ".db", *HDF5_ENDINGS)
+COMPRESSED = (".gz", ".zst")
 
 
 def find_format(path: str) -> str | None:
-    """Tell the format from a file's name: parquet, delimited or json; None if the name does not say.
+    """Tell the format from a file's name: parquet, delimited, json, arrow or database; None if the name does not say.
 
     >>> find_format("pairs.CSV.gz"), find_format("part-0.snappy.parquet"), find_format("README")
     ('delimited', 'parquet', None)
     """
-    name = path.lower().removesuffix(_COMPRESSED)
-    if name.endswith(PARQUET_ENDINGS):
-        return "parquet"
-    if name.endswith(DELIMITED_ENDINGS):
-        return "delimited"
-    return "json" if name.endswith(JSON_ENDINGS) else None
+    name = path.lower()
+    for ending in COMPRESSED:
+        name = name.removesuffix(ending)
+    formats = {
+        "parquet": PARQUET_ENDINGS,
+        "delimited": DELIMITED_ENDINGS,
+        "json": JSON_ENDINGS,
+        "arrow": ARROW_ENDINGS,
+        "database": DATABASE_ENDINGS,
+    }
+    return next((form for form, endings in formats.items() if name.endswith(endings)), None)
 
 
 def _list_folder(folder: str, role: str) -> list[str]:
@@ -37,7 +45,7 @@ def _list_folder(folder: str, role: str) -> list[str]:
     if not found:
         raise InputError(
             f"{role}: the folder {folder} has no data file in it.",
-            hint="Data files end in .parquet, .csv, .tsv, .txt or .jsonl (the texts also with .gz).",
+            hint="Data files end in .parquet, .csv, .tsv, .txt, .jsonl or .arrow (the texts also with .gz or .zst).",
         )
     formats = {find_format(path): path for path in sorted(found)}
     if len(formats) > 1:
@@ -69,6 +77,9 @@ def _expand(path: str, role: str) -> list[str]:
         )
     if os.path.exists(path):
         return [path]
+    file, table = split_table(path)
+    if table is not None and os.path.isfile(file):
+        return [path]
     if glob.has_magic(path):
         found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
         if not found:
@@ -79,11 +90,12 @@ def _expand(path: str, role: str) -> list[str]:
 
 def _refuse_repeats(files: list[str], role: str) -> None:
     """Refuse a file that is named twice, under the same or another name: its pairs would count twice."""
-    seen: dict[tuple[int, int], str] = {}
+    seen: dict[tuple[int, int, str | None], str] = {}
     repeats = []
     for path in files:
-        status = os.stat(path)
-        identity = (status.st_dev, status.st_ino)
+        file, table = split_table(path)
+        status = os.stat(file)
+        identity = (status.st_dev, status.st_ino, table)
         if identity in seen:
             repeats.append(path if path == seen[identity] else f"{path} is {seen[identity]}")
         seen.setdefault(identity, path)

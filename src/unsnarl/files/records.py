@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from unsnarl.errors import InputError
+from unsnarl.files.arrow import Column
 from unsnarl.files.columns import SOURCE_COLUMN, find_record_column
 from unsnarl.files.identifiers import EITHER, mixed_types, read_id
 from unsnarl.files.parts import FrameKind, Part, Source, show
-from unsnarl.files.rows import View, count_rows, find_rows, guard, input_error, say_rows, unite
+from unsnarl.files.rows import View, count_rows, find_rows, guard, guard_stream, input_error, say_rows, unite
 from unsnarl.files.session import Session
 from unsnarl.files.sources import open_source
 from unsnarl.settings import Settings
@@ -73,6 +75,10 @@ class RecordSource:
     def query(self, joint: bool = False) -> str:
         """Give SQL with one column `id` (text), a row for each record."""
         return unite(self.pick_views(joint))
+
+    def stream(self, joint: bool, take: Callable[[list[Column]], None]) -> None:
+        """Pass the ids on, batch by batch."""
+        guard_stream(self.session, self.pick_views(joint), self.query(joint), take)
 
     def find_problems(self, joint: bool = False) -> list[InputError]:
         """List what breaks the contract: null or empty ids, ids that occur again."""

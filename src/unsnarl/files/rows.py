@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from unsnarl.errors import InputError
+from unsnarl.files.arrow import Column
 from unsnarl.files.parts import Part, Scan, explain_failure
 from unsnarl.files.session import Columns, EngineError, Session
 
@@ -68,6 +69,14 @@ def guard_arrays(session: Session, views: Sequence[View], query: str) -> Columns
     """Do as `guard`, and give the columns as arrays, masked where null."""
     try:
         return session.arrays(query)
+    except EngineError as error:
+        raise explain_failure(session, [view.part for view in views], error) from None
+
+
+def guard_stream(session: Session, views: Sequence[View], query: str, take: Callable[[list[Column]], None]) -> None:
+    """Do as `guard`, and pass the rows on batch by batch; see Session.stream."""
+    try:
+        session.stream(query, take)
     except EngineError as error:
         raise explain_failure(session, [view.part for view in views], error) from None
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from unsnarl.errors import InputError, ResourceError
 from unsnarl.files.atomic import new_folder, recover, sync_file
-from unsnarl.files.checksums import find_checksum
+from unsnarl.files.checksums import Described, find_checksum
 from unsnarl.files.parts import first_line
 from unsnarl.files.session import Columns, EngineError, Session, quote_name, quote_text
-from unsnarl.files.tables import SCHEMAS
+from unsnarl.files.tables import SCHEMAS, TableColumns, show_table
 
 MANIFEST = "run.json"
 FORMAT = 1
@@ -32,18 +32,18 @@ class RunData:
 
     clusters, merges, components  tables as `unsnarl.files.tables` makes them, in the order they are written
     settings                      the settings of the run, by name
-    inputs                        as `describe_inputs` gives them
+    inputs                        as `describe_inputs` gives them, or still being found out
     counts                        figures of the run, by name
     phases                        for each phase its seconds and peak memory in bytes
     schemas                       columns of each table and their SQL types
     method                        how the clusters were found
     """
 
-    clusters: Columns
-    merges: Columns
-    components: Columns
+    clusters: TableColumns
+    merges: TableColumns
+    components: TableColumns
     settings: dict[str, Any]
-    inputs: list[dict[str, Any]] = field(default_factory=list)
+    inputs: list[dict[str, Any]] | Described = field(default_factory=list)
     counts: dict[str, Any] = field(default_factory=dict)
     phases: dict[str, dict[str, Any]] = field(default_factory=dict)
     schemas: dict[str, dict[str, str]] = field(default_factory=lambda: SCHEMAS)
@@ -118,22 +118,19 @@ def refuse_existing(folder: str | os.PathLike[str], force: bool, inputs: Sequenc
         )
 
 
-def _write_table(session: Session, path: str, schema: dict[str, str], columns: Columns) -> int:
+def _write_table(session: Session, path: str, schema: dict[str, str], columns: TableColumns) -> int:
     """Write one table, in the order of its rows; gives the number of rows after reading it back."""
     n_rows = len(columns[next(iter(schema))])
-    arrays = {f"c{position}": columns[column] for position, column in enumerate(schema)}
-    arrays["row"] = np.arange(n_rows, dtype=np.int64)
-    view = session.register("table", arrays)
+    view = session.register("table", show_table(schema, columns))
     items = ", ".join(
-        f"CAST(c{position} AS {type_}) AS {quote_name(column)}"
-        for position, (column, type_) in enumerate(schema.items())
+        f"CAST(c{i} AS {type_}) AS {quote_name(column)}" for i, (column, type_) in enumerate(schema.items())
     )
     try:
-        with session.on_one_thread():
-            session.run(
-                f"COPY (SELECT {items} FROM {view} ORDER BY row) TO {quote_text(path)} "
-                f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
-            )
+        # Groups of rows are made side by side and written in order: the bytes do not depend on the threads.
+        session.run(
+            f"COPY (SELECT {items} FROM {view}) TO {quote_text(path)} "
+            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
+        )
         sync_file(path)
         found = int(session.value(f"SELECT count(*) FROM read_parquet({quote_text(path)}, hive_partitioning=false)"))
     except EngineError as error:
@@ -169,7 +166,7 @@ def _write_manifest(path: str, manifest: dict[str, Any]) -> None:
 def write_run(session: Session, folder: str | os.PathLike[str], run: RunData, force: bool) -> dict[str, Any]:
     """Write a RUN so that under its name there is only ever a whole one; gives the content of run.json.
 
-    session  its threads do not show in the files: they are written on one
+    session  its threads do not show in the files
     folder   the RUN; made with its parents
     run      tables and figures; the data files hold nothing that depends on time or place
     force    True to replace a RUN that is there
@@ -191,7 +188,7 @@ def write_run(session: Session, folder: str | os.PathLike[str], run: RunData, fo
             "method": run.method,
             "settings": run.settings,
             "versions": find_versions(),
-            "inputs": run.inputs,
+            "inputs": run.inputs.wait() if isinstance(run.inputs, Described) else run.inputs,
             "outputs": outputs,
             "counts": run.counts,
             "phases": phases,

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import re
-import shutil
-import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,8 @@ import duckdb
 from numpy.typing import NDArray
 
 from unsnarl.errors import ResourceError, UsageError
+from unsnarl.files.arrow import Column, StreamError, keep_freed_memory, read_batches
+from unsnarl.files.scratch import Scratch
 
 EngineError = duckdb.Error
 """What DuckDB raises; every reader turns it into an InputError that names the file."""
@@ -39,6 +40,17 @@ def _read_amount(memory_limit: str) -> str:
     if found is None:
         raise UsageError(f"memory-limit is {memory_limit!r}; it must be an amount of memory, as 4GB or 800MB.")
     return f"{found[1]}{found[2]}B"
+
+
+def _make_scratch(scratch: Scratch) -> None:
+    """Make the folder for what is spilled. Raises ResourceError where it cannot be made."""
+    try:
+        scratch.make()
+    except OSError as error:
+        raise ResourceError(
+            f"No folder for temporary files can be made in {os.path.dirname(scratch.path)}: {error.strerror or error}",
+            hint="Name one that can be written to with --temp-dir, or by the variable TMPDIR.",
+        ) from None
 
 
 def quote_name(name: str) -> str:
@@ -99,9 +111,11 @@ class Session:
         self._n_names = 0
         self._registered: list[Any] = []
         limits = {} if memory_limit is None else {"memory_limit": _read_amount(memory_limit)}
-        self._temp_folder = tempfile.mkdtemp(prefix="unsnarl-", dir=temp_dir)
+        scratch = Scratch(None if temp_dir is None else os.fspath(temp_dir))
+        self._temp_folder = scratch.path
         # Whoever is interrupted before `with` has begun, or forgets to close, leaves no folder behind.
-        self._remove_temp_folder = weakref.finalize(self, shutil.rmtree, self._temp_folder, ignore_errors=True)
+        self._remove_temp_folder = weakref.finalize(self, scratch.remove)
+        _make_scratch(scratch)
         try:
             self._connection = self._connect(limits)
             self._connection.execute("SET enable_progress_bar = false")
@@ -195,6 +209,28 @@ class Session:
         """Run a query and give its columns as NumPy arrays, masked where they hold nulls."""
         return self._work(lambda: self._connection.execute(query).fetchnumpy())
 
+    def stream(self, query: str, take: Callable[[list[Column]], None]) -> None:
+        """Run a query and pass its rows on batch by batch, while the next ones are being made.
+
+        query  gives texts and whole numbers only, none of them null where nulls are to be told apart
+        take   gets the columns of each batch, in the order of the rows; it may keep none of them
+
+        Raises what `rows` raises, and what `take` does.
+        """
+        keep_freed_memory()
+        with self._long_buffers():
+            self._work(lambda: _pump(lambda: self._connection.sql(query), take))
+
+    @contextlib.contextmanager
+    def _long_buffers(self) -> Iterator[None]:
+        """Give texts 64-bit offsets inside the block, and let the engine work some batches ahead."""
+        self._connection.execute("SET arrow_large_buffer_size = true")
+        self._connection.execute("SET streaming_buffer_size = '64MB'")
+        try:
+            yield
+        finally:
+            self._connection.execute("RESET arrow_large_buffer_size")
+
     def describe(self, table: str) -> list[tuple[str, str]]:
         """Give the (name, DuckDB type) of each column of a table expression."""
         return [(row[0], row[1]) for row in self.rows(f"DESCRIBE FROM {table}")]
@@ -223,6 +259,57 @@ class Session:
             yield
         finally:
             self._connection.execute(f"SET threads = {int(self.threads)}")
+
+
+_AHEAD = 2
+"""Batches that may wait for their taker."""
+
+
+def _pump(open_relation: Callable[[], Any], take: Callable[[list[Column]], None]) -> None:
+    """Read a relation in a thread of its own, and hand each batch over here."""
+    waiting: queue.Queue[Any] = queue.Queue(_AHEAD)
+    stopped = threading.Event()
+
+    def read() -> None:
+        try:
+            relation = open_relation()
+            for batch in read_batches(relation.__arrow_c_stream__()):
+                _put(waiting, batch, stopped)
+            _put(waiting, None, stopped)
+        except BaseException as error:  # noqa: BLE001  (it is raised again where the batches are taken)
+            _put(waiting, error, stopped)
+
+    thread = threading.Thread(target=read, name="unsnarl-stream", daemon=True)
+    thread.start()
+    try:
+        while (batch := waiting.get()) is not None:
+            if isinstance(batch, BaseException):
+                raise _as_engine_error(batch)
+            columns, release = batch
+            take(columns)
+            del columns, batch
+            release()
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _put(waiting: queue.Queue[Any], item: object, stopped: threading.Event) -> None:
+    """Queue an item, unless nobody waits any more."""
+    while not stopped.is_set():
+        with contextlib.suppress(queue.Full):
+            waiting.put(item, timeout=0.1)
+            return
+
+
+def _as_engine_error(error: BaseException) -> BaseException:
+    """Put what a stream says into the class that the engine's own errors have."""
+    if not isinstance(error, StreamError):
+        return error
+    text = str(error)
+    if text.startswith("Out of Memory"):
+        return duckdb.OutOfMemoryException(text)
+    return RuntimeError("Query interrupted") if "INTERRUPT" in text.upper()[:20] else duckdb.Error(text)
 
 
 @contextlib.contextmanager

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unsnarl.files.arrow import Column, Table, Texts, pack_objects
 from unsnarl.files.session import Columns
 from unsnarl.model import Clustering, Components, Forest, Pairs, to_score_units
 
@@ -32,44 +35,109 @@ SCHEMAS = {
         "n_pairs_above_threshold": "BIGINT",
         "n_clusters": "INTEGER",
         "largest_cluster": "INTEGER",
+        "content_hash": "BIGINT",
     },
 }
 """Columns of each table and their SQL types, in the order they are written."""
 
-Texts = NDArray[Any]
+
+class IdList(Protocol):
+    """Give the ids of records by their index."""
+
+    def __len__(self) -> int:
+        """Count the records."""
+
+    def __getitem__(self, index: Any) -> Any:
+        """Give one id, or an object array of those at some indexes."""
 
 
-def make_clusters(ids: Texts, clustering: Clustering, components: Components) -> Columns:
+@dataclass(frozen=True)
+class Names:
+    """Stand for a column of ids that need not be made yet.
+
+    index  int32[k]  records, one for each row
+    """
+
+    ids: IdList
+    index: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def texts(self) -> NDArray[Any]:
+        """Make the column, an object array of str."""
+        texts: NDArray[Any] = self.ids[self.index]
+        return texts
+
+
+TableColumns = Mapping[str, NDArray[Any] | Names]
+
+
+def unpack(columns: TableColumns) -> Columns:
+    """Make the ids of a table's columns."""
+    return {name: column.texts() if isinstance(column, Names) else column for name, column in columns.items()}
+
+
+_BATCH_ROWS = 122_880
+_FORMS = {"VARCHAR": "U", "INTEGER": "i", "BIGINT": "l", "DOUBLE": "g"}
+
+
+def _pack(column: NDArray[Any] | Names, start: int, stop: int) -> Column:
+    """Give some rows of a column as Arrow has them."""
+    if isinstance(column, Names):
+        index = column.index[start:stop]
+        pack = getattr(column.ids, "pack", None)
+        if pack is not None:
+            packed: Texts = pack(index)
+            return packed
+        return pack_objects(column.ids[index])
+    return pack_objects(column[start:stop]) if column.dtype == object else np.ascontiguousarray(column[start:stop])
+
+
+def show_table(schema: Mapping[str, str], columns: TableColumns) -> Table:
+    """Show a table to the engine, batch by batch, under the names c0, c1, ...; a content_hash not known is 0."""
+    n_rows = len(columns[next(iter(schema))])
+    if "content_hash" in schema and "content_hash" not in columns:
+        columns = {**columns, "content_hash": np.zeros(n_rows, dtype=np.int64)}
+
+    def batches() -> Iterator[list[Column]]:
+        for start in range(0, n_rows, _BATCH_ROWS):
+            yield [_pack(columns[column], start, min(n_rows, start + _BATCH_ROWS)) for column in schema]
+
+    return Table([(f"c{i}", _FORMS[type_]) for i, type_ in enumerate(schema.values())], batches)
+
+
+def make_clusters(ids: IdList, clustering: Clustering, components: Components) -> TableColumns:
     """Make a row for each record, in the order of the ids.
 
-    ids  object[n] of str, sorted by UTF-8 bytes: position is the record index
+    ids  sorted by UTF-8 bytes: position is the record index
     """
     n_records = len(ids)
     cluster_size = np.bincount(clustering.cluster_of, minlength=n_records).astype(np.int32)
     component_size = np.bincount(components.component_of, minlength=n_records).astype(np.int32)
     return {
-        "id": ids,
-        "cluster_id": ids[clustering.cluster_of],
+        "id": Names(ids, np.arange(n_records, dtype=np.int32)),
+        "cluster_id": Names(ids, clustering.cluster_of),
         "cluster_size": cluster_size[clustering.cluster_of],
-        "component_id": ids[components.component_of],
+        "component_id": Names(ids, components.component_of),
         "component_size": component_size[components.component_of],
     }
 
 
-def make_merges(ids: Texts, forest: Forest) -> Columns:
+def make_merges(ids: IdList, forest: Forest) -> TableColumns:
     """Make a row for each merge, in the order of the forest."""
     return {
-        "component_id": ids[forest.component],
-        "left_id": ids[forest.left],
-        "right_id": ids[forest.right],
+        "component_id": Names(ids, forest.component),
+        "left_id": Names(ids, forest.left),
+        "right_id": Names(ids, forest.right),
         "distance": forest.distance,
         "size": forest.size,
     }
 
 
 def make_components(
-    ids: Texts, pairs: Pairs, components: Components, clustering: Clustering, threshold: float
-) -> Columns:
+    ids: IdList, pairs: Pairs, components: Components, clustering: Clustering, threshold: float
+) -> TableColumns:
     """Make a row for each component of two records or more, in the order of the ids.
 
     n_pairs counts every scored pair with both records inside; n_pairs_above_threshold those scoring `threshold`
@@ -87,7 +155,7 @@ def make_components(
     largest = np.zeros(n_records, dtype=np.int64)
     np.maximum.at(largest, component_of[clusters], cluster_size[clusters])
     return {
-        "component_id": ids[names],
+        "component_id": Names(ids, names.astype(np.int32)),
         "size": size[names].astype(np.int32),
         "n_pairs": np.bincount(inside[is_inside], minlength=n_records)[names].astype(np.int64),
         "n_pairs_above_threshold": np.bincount(inside[is_above], minlength=n_records)[names].astype(np.int64),

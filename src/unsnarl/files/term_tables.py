@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from unsnarl.files.session import Columns
-from unsnarl.files.tables import SCHEMAS
+from unsnarl.files.tables import SCHEMAS, IdList
 from unsnarl.model import Components, OddsForest, Terms
 
 TERM_SCHEMAS = {
@@ -31,7 +28,7 @@ TERM_SCHEMAS = {
 """Columns of each table and their SQL types, in the order they are written."""
 
 
-def make_odds_merges(ids: NDArray[Any], forest: OddsForest) -> Columns:
+def make_odds_merges(ids: IdList, forest: OddsForest) -> Columns:
     """Make a row for each merge, in the order of the forest."""
     return {
         "component_id": ids[forest.component],
@@ -42,7 +39,7 @@ def make_odds_merges(ids: NDArray[Any], forest: OddsForest) -> Columns:
     }
 
 
-def make_term_components(ids: NDArray[Any], terms: Terms, components: Components) -> Columns:
+def make_term_components(ids: IdList, terms: Terms, components: Components) -> Columns:
     """Make a row for each component of two records or more, in the order of the ids; n_terms are distinct terms."""
     component_of = components.component_of
     size = np.bincount(component_of, minlength=len(ids))

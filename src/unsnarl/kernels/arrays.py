@@ -11,6 +11,12 @@ Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
 Slots = NDArray[np.uint32]
+Bools = NDArray[np.bool_]
+Word = Any
+"""An unsigned 64-bit word."""
+
+Words = Any
+"""An array of unsigned bytes or 64-bit words, which wrap around."""
 Records = Any
 """An array of records (made by make_records): `array[i].field` reads and writes one field of one record."""
 

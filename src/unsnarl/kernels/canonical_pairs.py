@@ -90,7 +90,7 @@ def _settle_score(score: Int32, start: int, stop: int, keep: int, tally: Int64) 
 
 
 @kernel
-def _squeeze(left: Int32, right: Int32, score: Int32, keep: int, tally: Int64, conflicts: Int32) -> None:
+def squeeze(left: Int32, right: Int32, score: Int32, keep: int, tally: Int64, conflicts: Int32) -> None:
     """Keep one row of every pair, at the front.
 
     Needs: rows sorted by (left, right). Overwrites: all. Each turn: rows before `kept` are canonical and stand for
@@ -134,7 +134,7 @@ def canonical_pairs(
     del second
     tally = np.zeros(4, dtype=np.int64)
     conflicts = np.full((N_EXAMPLES, 2), -1, dtype=np.int32)
-    _squeeze(*third, keep, tally, conflicts)
+    squeeze(*third, keep, tally, conflicts)
     n_pairs = int(tally[N_PAIRS])
     columns = [column if n_pairs == len(column) else column[:n_pairs].copy() for column in third]
     return columns[0], columns[1], columns[2], tally, conflicts

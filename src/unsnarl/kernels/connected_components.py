@@ -10,10 +10,10 @@ from unsnarl.kernels.union_find import find
 
 
 @kernel
-def _connect(left: Int32, right: Int32, score: Int32, threshold: int, parent: Int32) -> None:
-    """Point every record at the smallest of its component; pairs scoring >= threshold tie.
+def tie_pairs(left: Int32, right: Int32, score: Int32, threshold: int, parent: Int32) -> None:
+    """Bring the records of every pair scoring >= threshold into one set.
 
-    Needs: parent[i] == i. Overwrites: parent.
+    Needs: parent[i] <= i. Overwrites: parent.
     Each turn: parent[i] <= i; two records are in one set when a chain of the pairs seen ties them. Ties: the smaller
     record stands for the set.
     """
@@ -25,7 +25,15 @@ def _connect(left: Int32, right: Int32, score: Int32, threshold: int, parent: In
                 parent[b] = a
             elif b < a:
                 parent[a] = b
-    # Links point to smaller records, so one sweep upwards makes every one point at its smallest.
+
+
+@kernel
+def point_at_smallest(parent: Int32) -> None:
+    """Point every record at the smallest of its set.
+
+    Needs: parent[i] <= i, so that one sweep upwards is enough. Overwrites: parent.
+    Each turn: parent[0 .. i] are the smallest of their sets. Ties: none.
+    """
     for i in range(len(parent)):
         parent[i] = parent[parent[i]]
 
@@ -37,5 +45,6 @@ def connected_components(left: Int32, right: Int32, score: Int32, threshold: int
     Cost: near n + m steps, 4 bytes a record.
     """
     parent = np.arange(n_records, dtype=np.int32)
-    _connect(left, right, score, threshold, parent)
+    tie_pairs(left, right, score, threshold, parent)
+    point_at_smallest(parent)
     return parent

@@ -7,25 +7,33 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.errors import InputError, UsageError
+from unsnarl.files.checksums import Described
 from unsnarl.files.runs import RunData, RunFiles
 from unsnarl.files.session import Columns, Session
-from unsnarl.files.tables import make_clusters, make_merges
+from unsnarl.files.tables import IdList, TableColumns, make_clusters, make_merges, unpack
 from unsnarl.model import Clustering, Components, Forest, Pairs
 from unsnarl.report.summary import Summary, count_group_sizes, summary_as_dict, tally_sizes
 from unsnarl.settings import Settings
+
+if TYPE_CHECKING:
+    # Loading it would load the compiler, which looking at a finished run does without.
+    from unsnarl.report.intake import Input
+
+Phases = dict[str, dict[str, Any]]
+"""Of each phase its seconds and memory."""
 
 
 @dataclass(frozen=True)
 class Findings:
     """Hold what a run found.
 
-    ids              object[n] of str, sorted by UTF-8 bytes: position is the record index
+    ids              sorted by UTF-8 bytes: position is the record index
     component_table  components of two or more records, as in components.parquet; where the cut
                      has changed since, its figures of clusters are those of the old cut
     counts           n_pairs, and what was left out or put in, by name
@@ -34,24 +42,24 @@ class Findings:
     """
 
     settings: Settings
-    ids: NDArray[Any]
+    ids: IdList
     components: Components
     forest: Forest
     clustering: Clustering
-    component_table: Columns
+    component_table: TableColumns
     counts: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     pairs: Pairs | None = None
-    inputs: list[dict[str, Any]] = field(default_factory=list)
-    phases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    inputs: list[dict[str, Any]] | Described = field(default_factory=list)
+    phases: Phases = field(default_factory=dict)
 
     @cached_property
     def tables(self) -> dict[str, Columns]:
         """Make the tables of a RUN: clusters, merges and components, by name."""
         return {
-            "clusters": make_clusters(self.ids, self.clustering, self.components),
-            "merges": make_merges(self.ids, self.forest),
-            "components": {**self.component_table, **count_clusters(self.components, self.clustering)},
+            "clusters": unpack(make_clusters(self.ids, self.clustering, self.components)),
+            "merges": unpack(make_merges(self.ids, self.forest)),
+            "components": {**unpack(self.component_table), **count_clusters(self.components, self.clustering)},
         }
 
     def recut(self, cut: float, clustering: Clustering) -> Findings:
@@ -96,7 +104,7 @@ class Findings:
         return Summary(
             n_records=len(self.ids),
             n_pairs=int(self.counts["n_pairs"]),
-            n_pairs_inside=int(self.component_table["n_pairs"].sum()) if "n_pairs" in self.component_table else 0,
+            n_pairs_inside=int(np.asarray(self.component_table.get("n_pairs", 0)).sum()),
             components=tally_sizes(count_group_sizes(self.components.component_of)),
             clusters=tally_sizes(count_group_sizes(self.clustering.cluster_of)),
             notes=self.notes,
@@ -105,16 +113,38 @@ class Findings:
     def run_data(self) -> RunData:
         """Put everything together that goes into a RUN."""
         numbers = {name: value for name, value in summary_as_dict(self.summary()).items() if name != "notes"}
-        tables = self.tables
         return RunData(
-            tables["clusters"],
-            tables["merges"],
-            tables["components"],
+            clusters=make_clusters(self.ids, self.clustering, self.components),
+            merges=make_merges(self.ids, self.forest),
+            components={**self.component_table, **count_clusters(self.components, self.clustering)},
             settings=dataclasses.asdict(self.settings),
             inputs=self.inputs,
             counts={**self.counts, **numbers, "notes": list(self.notes)},
             phases=self.phases,
         )
+
+
+def make_findings(
+    settings: Settings, given: Input, table: TableColumns, made: tuple[Forest, Clustering], phases: Phases
+) -> Findings:
+    """Put together what a run found.
+
+    table  the components
+    made   their merges, and the clusters at the cut
+    """
+    return Findings(
+        settings=settings,
+        ids=given.ids,
+        components=given.components,
+        forest=made[0],
+        clustering=made[1],
+        component_table=table,
+        counts=given.counts,
+        notes=given.notes,
+        pairs=given.pairs,
+        inputs=given.inputs,
+        phases=phases,
+    )
 
 
 def count_clusters(components: Components, clustering: Clustering) -> Columns:

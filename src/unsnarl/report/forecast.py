@@ -14,14 +14,14 @@ import os
 import re
 from dataclasses import dataclass
 
-from unsnarl.errors import ResourceError
+from unsnarl.errors import ResourceError, UsageError
 
 _LIMIT = re.compile(r"([0-9]+(?:\.[0-9]*)?)\s*([kmgt]?)(i?)b?")
 
 BASE_BYTES = 220_000_000
 """The interpreter, DuckDB and the compiled kernels, before any data."""
 
-BYTES_PER_RECORD = 320
+BYTES_PER_RECORD = 240
 """An id of some twenty characters as text, its index, and its row of the result."""
 
 BYTES_PER_PAIR = 80
@@ -75,12 +75,62 @@ def read_bytes(text: str) -> int | None:
     return round(float(number) * math.pow(step, " kmgt".index(unit or " ")))
 
 
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def _container_bytes() -> int:
+    """Tell the memory that a container allows this process; 0 where none is set."""
+    for path in _CGROUP_LIMITS:
+        try:
+            with open(path, encoding="ascii") as file:
+                return int(file.read())
+        except (OSError, ValueError):
+            continue
+    return 0
+
+
 def machine_bytes() -> int:
-    """Tell the memory of this machine; 0 where the system does not say."""
+    """Tell the memory of this machine, or of the container this runs in; 0 where the system does not say."""
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
         return 0
+    allowed = _container_bytes()
+    return min(whole, allowed) if allowed else whole
+
+
+def allowed_bytes(memory_limit: str | None) -> int:
+    """Tell what a run may use: the setting, or 80 % of the machine; 0 where nobody knows."""
+    if memory_limit is None:
+        return machine_bytes() * 4 // 5
+    allowed = read_bytes(memory_limit)
+    if not allowed:
+        raise UsageError(f"memory-limit is {memory_limit!r}; it must be an amount of memory, as 4GB or 800MB.")
+    return allowed
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Say how the memory of a run is divided while PAIRS are read.
+
+    engine       what DuckDB may hold, as it reads it; None: its own default
+    store_bytes  what pairs may take before they go to disk
+    """
+
+    engine: str | None
+    store_bytes: int
+
+
+def share_memory(memory_limit: str | None) -> Shares:
+    """Divide the memory of a run between the engine and the pairs; the ids take what they need.
+
+    >>> share_memory("1GB")
+    Shares(engine='400MB', store_bytes=150000000)
+    """
+    allowed = allowed_bytes(memory_limit)
+    if not allowed:
+        return Shares(None, 2**62)
+    return Shares(f"{max(64_000_000, allowed * 2 // 5) // 1_000_000}MB", allowed * 3 // 20)
 
 
 def refuse_oversize(n_records: int, n_pairs: int, memory_limit: str | None) -> None:
@@ -90,7 +140,7 @@ def refuse_oversize(n_records: int, n_pairs: int, memory_limit: str | None) -> N
 
     What the program needs to start with is not held against the limit. Raises ResourceError.
     """
-    limit = read_bytes(memory_limit) if memory_limit is not None else machine_bytes() * 4 // 5
+    limit = allowed_bytes(memory_limit)
     needed = forecast_run(n_records, n_pairs).memory_bytes - BASE_BYTES
     if limit and needed > limit:
         raise ResourceError(

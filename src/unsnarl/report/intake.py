@@ -2,69 +2,81 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from unsnarl.files.checksums import Described
 from unsnarl.files.pairs import BAD_SCORE, PairSource
 from unsnarl.files.parts import FrameKind, show
-from unsnarl.files.rows import N_EXAMPLES, find_rows
+from unsnarl.files.records import RecordSource
+from unsnarl.files.rows import find_rows
 from unsnarl.files.session import quote_text
-from unsnarl.interning import Ids, Interned
-from unsnarl.model import Pairs
+from unsnarl.interning import Ids, Interned, Settled
+from unsnarl.model import Components, Pairs
 from unsnarl.report.summary import count_of
-
-_RECORDS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class Input:
     """Hold what came in.
 
-    ids      object[n] of str, sorted by UTF-8 bytes: position is the record index
-    counts   n_pairs, and what was left out or put in, by name
-    notes    the same in sentences, with examples
-    inputs   what run.json says of the files
-    kind     the caller's kind of frame
-    threads  threads to work on
+    pairs       those inside components
+    components  of the pairs at or above the threshold
+    ids         sorted by UTF-8 bytes: position is the record index
+    counts      n_pairs, and what was left out or put in, by name
+    notes       the same in sentences, with examples
+    inputs      what run.json says of the files
+    kind        the caller's kind of frame
+    threads     threads to work on
     """
 
     pairs: Pairs
-    ids: NDArray[Any]
+    components: Components
+    ids: Ids
     counts: Mapping[str, int]
     notes: tuple[str, ...]
-    inputs: list[dict[str, Any]]
+    inputs: Described
     kind: FrameKind
     threads: int
 
 
-def find_repeated(rows: Interned, pairs: Pairs) -> list[tuple[int, int]]:
-    """Find the first pairs that are given again with the same score, at most five, in (left, right) order.
+@dataclass
+class Opened:
+    """Hold what was given, opened, and its checksums once they are being found out.
 
-    rows   PAIRS as read
-    pairs  the same in canonical form
-
-    Cost: O(n + m): only rows of records with more rows than pairs are compared.
+    records  None where there are none
     """
-    low, high = np.minimum(rows.left, rows.right), np.maximum(rows.left, rows.right)
-    n_rows = np.bincount(low[low != high], minlength=rows.n_records)
-    n_pairs = np.bincount(pairs.left, minlength=rows.n_records)
-    doubled = np.flatnonzero(n_rows > n_pairs)
-    found: list[tuple[int, int]] = []
-    for first in range(0, len(doubled), _RECORDS_AT_ONCE):
-        is_asked = np.zeros(rows.n_records, dtype=bool)
-        is_asked[doubled[first : first + _RECORDS_AT_ONCE]] = True
-        asked = np.flatnonzero(is_asked[low] & (low != high))
-        counted = Counter(zip(low[asked].tolist(), high[asked].tolist(), rows.score[asked].tolist(), strict=True))
-        found += sorted({(left, right) for (left, right, _), n_times in counted.items() if n_times > 1})
-        if len(found) >= N_EXAMPLES:
-            break
-    return found[:N_EXAMPLES]
+
+    pairs: PairSource
+    records: RecordSource | None
+    described: Described | None = None
+
+    @property
+    def paths(self) -> list[str]:
+        """All files; empty where anything is not a file."""
+        each = [self.pairs.paths] if self.records is None else [self.pairs.paths, self.records.paths]
+        return [path for paths in each for path in paths] if all(each) else []
+
+    def start_checksums(self, listed_in: str | None) -> Described:
+        """Begin to find the checksums, and to compare them with a list, if there is one."""
+        self.described = Described([("pairs", self.pairs), ("records", self.records)], listed_in)
+        return self.described
+
+
+def make_input(opened: Opened, ids: Ids, settled: Settled, counts: Mapping[str, int], notes: tuple[str, ...]) -> Input:
+    """Put together what came in; its checksums must have been started."""
+    assert opened.described is not None
+    return Input(
+        pairs=settled.pairs,
+        components=settled.components,
+        ids=ids,
+        counts=counts,
+        notes=notes,
+        inputs=opened.described,
+        kind=opened.pairs.kind,
+        threads=opened.pairs.session.threads,
+    )
 
 
 def _match_pairs(ids: Ids, pairs: Iterable[Iterable[int]]) -> str:
@@ -82,14 +94,22 @@ def _show_rows(source: PairSource, condition: str) -> str:
     return "\n".join(["", *lines])
 
 
-def describe_losses(
-    source: PairSource, counts: Mapping[str, int], rows: Interned, pairs: Pairs, conflicts: Sequence[Sequence[int]]
-) -> tuple[str, ...]:
+def count_input(rows: Interned, settled: Settled) -> dict[str, int]:
+    """Count what was read, and what was left out or put in."""
+    return {
+        **rows.tally,
+        "n_pairs": settled.n_pairs,
+        "n_self_pairs": settled.n_self,
+        "n_repeated_pairs": settled.n_repeated,
+        "n_conflicts": settled.n_conflicts,
+    }
+
+
+def describe_losses(source: PairSource, counts: Mapping[str, int], rows: Interned, settled: Settled) -> tuple[str, ...]:
     """Say what was left out of PAIRS or put in, with a reason each and the first rows of it.
 
-    rows       PAIRS as read
-    pairs      the same in canonical form
-    conflicts  the first pairs given with different scores
+    rows     PAIRS as read
+    settled  what is left of them
 
     Cost: a pass over PAIRS for each kind of row left out.
     """
@@ -104,12 +124,12 @@ def describe_losses(
         notes.append(f"{said} left out: a record paired with itself{examples}")
     if counts["n_repeated_pairs"]:
         said = count_of(counts["n_repeated_pairs"], "row")
-        examples = rows_of(_match_pairs(rows.ids, find_repeated(rows, pairs)))
+        examples = rows_of(_match_pairs(rows.ids, settled.repeated))
         notes.append(f"{said} with a pair given before, with the same score: it counts once{examples}")
     if counts["n_conflicts"]:
         said = count_of(counts["n_conflicts"], "pair")
         kept = f"the {source.settings.on_conflict} counts (--on-conflict)"
-        notes.append(f"{said} given with different scores: {kept}{rows_of(_match_pairs(rows.ids, conflicts))}")
+        notes.append(f"{said} given with different scores: {kept}{rows_of(_match_pairs(rows.ids, settled.conflicts))}")
     if counts["n_unknown_ids"]:
         said = count_of(counts["n_unknown_ids"], "id")
         first = ", ".join(quote_text(text) for text in rows.added)

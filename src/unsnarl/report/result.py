@@ -19,7 +19,7 @@ from unsnarl.files.runs import write_run
 from unsnarl.files.session import Session
 from unsnarl.report.export import format_csv, write_clusters
 from unsnarl.report.findings import Findings
-from unsnarl.report.forecast import format_bytes
+from unsnarl.report.forecast import format_bytes, share_memory
 from unsnarl.report.summary import format_summary, summary_as_dict
 from unsnarl.settings import Settings
 
@@ -98,7 +98,7 @@ class Result:
 
         Raises InputError where the folder exists and `force` is not given.
         """
-        with Session(self.settings.threads, self.settings.memory_limit) as session:
+        with Session(self.settings.threads, share_memory(self.settings.memory_limit).engine) as session:
             write_run(session, folder, self.found.run_data(), force)
 
     def write_clusters(self, path: str | os.PathLike[str], force: bool = False) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from unsnarl.errors import InputError, UsageError
 from unsnarl.files.runs import RunData, RunFiles
 from unsnarl.files.session import Columns, Session
-from unsnarl.files.tables import make_clusters
+from unsnarl.files.tables import make_clusters, unpack
 from unsnarl.files.term_tables import TERM_SCHEMAS, make_odds_merges
 from unsnarl.model import Clustering, Components, Forest, OddsForest
 from unsnarl.report.findings import Findings, count_clusters
@@ -53,9 +53,9 @@ class TermFindings(Findings):
     def tables(self) -> dict[str, Columns]:
         """Make the tables of a RUN: clusters, merges and components, by name."""
         return {
-            "clusters": make_clusters(self.ids, self.clustering, self.components),
+            "clusters": unpack(make_clusters(self.ids, self.clustering, self.components)),
             "merges": make_odds_merges(self.ids, self.odds),
-            "components": {**self.component_table, **count_clusters(self.components, self.clustering)},
+            "components": {**unpack(self.component_table), **count_clusters(self.components, self.clustering)},
         }
 
     def recut(self, cut: float, clustering: Clustering) -> TermFindings:

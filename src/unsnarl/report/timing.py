@@ -23,7 +23,8 @@ class Clock:
     """Time the phases of a run, and pass them on to the display of progress.
 
     progress  told when a phase without a known amount of work begins and ends; None: nobody looks
-    phases    of each finished phase, by its name, seconds and peak_memory_bytes so far
+    phases    of each finished phase, by its name, seconds, processor_seconds of all threads, and peak_memory_bytes so
+              far
     """
 
     progress: Progress | None = None
@@ -42,10 +43,13 @@ class Clock:
     @contextmanager
     def time(self, name: str) -> Iterator[None]:
         """Time a phase that reports its own progress."""
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         yield
-        seconds = round(time.perf_counter() - started, 3)
-        self.phases[name] = {"seconds": seconds, "peak_memory_bytes": peak_memory_bytes()}
+        self.phases[name] = {
+            "seconds": round(time.perf_counter() - started, 3),
+            "processor_seconds": round(time.process_time() - worked, 3),
+            "peak_memory_bytes": peak_memory_bytes(),
+        }
 
     def wait(self, name: str, work: Callable[[], Answer]) -> Answer:
         """Time a phase that reports its own progress, in such a way that Ctrl-C ends the wait for it at once."""

@@ -1,0 +1,22 @@
+"""From rows of text ids to pairs of records 0 .. n - 1, each pair once: what is read, and what is left of it."""
+
+from unsnarl.interning.contents import hash_contents
+from unsnarl.interning.dictionary import Dictionary
+from unsnarl.interning.ids import Ids
+from unsnarl.interning.reading import MAX_RECORDS, Interned, intern
+from unsnarl.interning.settling import Settled, settle
+from unsnarl.interning.store import PairStore
+
+find_indexes = Dictionary.number_all
+
+__all__ = [
+    "MAX_RECORDS",
+    "Ids",
+    "Interned",
+    "PairStore",
+    "Settled",
+    "find_indexes",
+    "hash_contents",
+    "intern",
+    "settle",
+]

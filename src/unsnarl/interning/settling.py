@@ -1,0 +1,218 @@
+"""From all rows to the pairs that matter: each pair once, the components of those at the threshold, the pairs inside.
+
+Every step works on one partition at a time; partitions are independent, so it does not matter who takes which.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsnarl.interning.reading import Interned
+from unsnarl.interning.store import N_PARTITIONS, Columns, PairStore
+from unsnarl.kernels import canonical_pairs as canonical
+from unsnarl.kernels import partitions as kernels
+from unsnarl.kernels.connected_components import point_at_smallest, tie_pairs
+from unsnarl.model import Components, Index, Pairs, to_score_units
+
+N_EXAMPLES = 5
+_KEEP = {
+    "error": canonical.KEEP_MAX,
+    "max": canonical.KEEP_MAX,
+    "mean": canonical.KEEP_MEAN,
+    "min": canonical.KEEP_MIN,
+}
+
+PairList = list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Hold what is left of PAIRS.
+
+    pairs        the pairs with both records in one component, in canonical form
+    components   the components of the pairs at or above the threshold
+    n_pairs      different pairs, those between components included
+    n_self       rows that pair a record with itself, dropped
+    n_repeated   rows that repeat a pair with a score it already had, counted once
+    n_conflicts  pairs given with different scores
+    repeated     the first repeated pairs, at most five, in (left, right) order
+    conflicts    the first pairs given with different scores, likewise
+    """
+
+    pairs: Pairs
+    components: Components
+    n_pairs: int
+    n_self: int
+    n_repeated: int
+    n_conflicts: int
+    repeated: PairList
+    conflicts: PairList
+
+
+def run_side_by_side(work: Callable[[int], None], n_items: int, threads: int) -> None:
+    """Call `work` with 0 .. n_items - 1 on some threads; the first error ends it, and is raised here.
+
+    The threads are daemons: an interrupted caller leaves at once.
+    """
+    numbers = iter(range(n_items))
+    lock = threading.Lock()
+    failures: list[BaseException] = []
+
+    def go_on() -> None:
+        while not failures:
+            with lock:
+                number = next(numbers, None)
+            if number is None:
+                return
+            try:
+                work(number)
+            except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
+                failures.append(error)
+
+    crew = [threading.Thread(target=go_on, daemon=True) for _ in range(threads)]
+    for thread in crew:
+        thread.start()
+    for thread in crew:
+        while thread.is_alive():
+            thread.join(timeout=0.5)
+    if failures:
+        raise failures[0]
+
+
+def _sort_rows(rows: Sequence[Index]) -> Columns:
+    """Sort rows by (left, right), and those of one pair by score."""
+    left, right, score = rows
+    key = left.astype(np.int64) << 32 | right
+    order = np.argsort(key)
+    left, right, score, key = left[order], right[order], score[order], key[order]
+    if (key[1:] == key[:-1]).any():
+        order = np.lexsort((score, right, left))
+        left, right, score = left[order], right[order], score[order]
+    return left, right, score
+
+
+def _find_same(left: Index, right: Index, score: Index) -> NDArray[np.int64]:
+    """Find the sorted rows that have the pair and the score of the next."""
+    same = (left[1:] == left[:-1]) & (right[1:] == right[:-1]) & (score[1:] == score[:-1])
+    return np.flatnonzero(same)
+
+
+class _Settling:
+    """Settle the partitions of one store, on several threads. Records go by their numbers here."""
+
+    def __init__(self, rows: Interned, keep: int) -> None:
+        self._store = rows.store
+        self._keep = keep
+        self._lock = threading.Lock()
+        self.rank_of = np.empty(rows.n_records, dtype=np.int32)
+        self.rank_of[rows.order] = np.arange(rows.n_records, dtype=np.int32)
+        self.tally = np.zeros(4, dtype=np.int64)
+        self.repeated: PairList = []
+        self.conflicts: PairList = []
+
+    def settle(self, partition: int) -> None:
+        """Give every pair of a partition one row."""
+        left, right, score = self._store.load(partition)
+        n_slots = 1 << max(4, int(1.3 * len(left)).bit_length())
+        keys, firsts = np.zeros(n_slots, dtype=np.uint64), np.empty(n_slots, dtype=np.int32)
+        is_repeated = np.zeros(len(left), dtype=np.bool_)
+        # Words wrap around; without the compiler NumPy would warn of it.
+        with np.errstate(over="ignore"):
+            n_marked = kernels.mark_repeats(left, right, keys, firsts, is_repeated)
+        if n_marked:
+            self._store.replace(partition, self._squeeze((left, right, score), is_repeated))
+
+    def _squeeze(self, rows: Columns, is_repeated: np.ndarray) -> Columns:
+        """Keep one row of each repeated pair."""
+        left, right, score = _sort_rows([column[is_repeated] for column in rows])
+        same = self._name_pairs(_find_same(left, right, score), left, right)
+        tally = np.zeros(4, dtype=np.int64)
+        examples = np.zeros((canonical.N_EXAMPLES, 2), dtype=np.int32)
+        differs = (left[1:] == left[:-1]) & (right[1:] == right[:-1]) & (score[1:] != score[:-1])
+        found = self._name_pairs(np.flatnonzero(differs), left, right)
+        canonical.squeeze(left, right, score, self._keep, tally, examples)
+        n_kept = int(tally[canonical.N_PAIRS])
+        with self._lock:
+            self.tally += tally
+            self.repeated = sorted([*self.repeated, *same])[:N_EXAMPLES]
+            self.conflicts = sorted([*self.conflicts, *found])[:N_EXAMPLES]
+        once = [column[~is_repeated] for column in rows]
+        kept = [column[:n_kept] for column in (left, right, score)]
+        columns = [np.concatenate(both) for both in zip(once, kept, strict=True)]
+        return columns[0], columns[1], columns[2]
+
+    def _name_pairs(self, at: NDArray[np.int64], left: Index, right: Index) -> PairList:
+        """Give the first of the pairs in some rows by the ranks of their records."""
+        a, b = self.rank_of[left[at]], self.rank_of[right[at]]
+        low, high = np.minimum(a, b).astype(np.int64), np.maximum(a, b)
+        first = np.unique(low << 32 | high)[:N_EXAMPLES]
+        return [(int(key) >> 32, int(key) & (2**32 - 1)) for key in first]
+
+
+def _tie_blocks(store: PairStore, n_records: int, threshold: float) -> Index:
+    """Find the components of the pairs at or above the threshold, in numbers of records."""
+    parent = np.arange(n_records, dtype=np.int32)
+    for number in range(store.n_blocks):
+        tie_pairs(*store.block(number), max(0, to_score_units(threshold)), parent)
+    point_at_smallest(parent)
+    return parent
+
+
+def _gather_inside(store: PairStore, component_of: Index, threads: int) -> Columns:
+    """Copy out the pairs inside components, by numbers of records."""
+    found: dict[int, list[Index]] = {}
+
+    def gather(number: int) -> None:
+        rows = store.block(number)
+        left, right, score = (np.empty(len(rows[0]) + 1, dtype=np.int32) for _ in range(3))
+        n_kept = kernels.keep_inside(rows, component_of, (left, right, score))
+        found[number] = [column[:n_kept].copy() for column in (left, right, score)]
+
+    run_side_by_side(gather, store.n_blocks, threads)
+    none = [np.zeros(0, dtype=np.int32)] * 3
+    columns = [np.concatenate(parts) for parts in zip(none, *(found[number] for number in sorted(found)), strict=True)]
+    return columns[0], columns[1], columns[2]
+
+
+def _rename(rows: Interned, rank_of: Index, parent: Index, inside: Columns) -> tuple[Components, Pairs]:
+    """Call records by their ranks, components by their smallest, and sort the pairs."""
+    roots = parent[rows.order]
+    name_of = np.empty(rows.n_records, dtype=np.int32)
+    # Of several values the last one stays: the smallest rank.
+    name_of[roots[::-1]] = np.arange(rows.n_records - 1, -1, -1, dtype=np.int32)
+    left, right = rank_of[inside[0]], rank_of[inside[1]]
+    pairs = _sort_rows([np.minimum(left, right), np.maximum(left, right), inside[2]])
+    return Components(name_of[roots]), Pairs(*pairs, rows.n_records)
+
+
+def settle(rows: Interned, threshold: float, on_conflict: str, threads: int) -> Settled:
+    """Bring PAIRS to canonical form, find the components, and keep the pairs inside them; empties the store.
+
+    on_conflict  max, mean or min of the different scores of a pair; "error" keeps the largest and leaves the error to
+                 the caller
+
+    Cost: O(m + n) for m rows; 12 bytes a pair inside components, and what a few blocks take.
+    """
+    store = rows.store
+    settling = _Settling(rows, _KEEP[on_conflict])
+    run_side_by_side(settling.settle, N_PARTITIONS, threads)
+    parent = _tie_blocks(store, rows.n_records, threshold)
+    n_pairs = store.n_kept
+    inside = _gather_inside(store, parent, threads)
+    store.clear()
+    components, pairs = _rename(rows, settling.rank_of, parent, inside)
+    return Settled(
+        pairs=pairs,
+        components=components,
+        n_pairs=n_pairs,
+        n_self=int(store.tally[kernels.N_SELF]),
+        n_repeated=int(settling.tally[canonical.N_REPEATED]),
+        n_conflicts=int(settling.tally[canonical.N_CONFLICTS]),
+        repeated=settling.repeated,
+        conflicts=settling.conflicts,
+    )

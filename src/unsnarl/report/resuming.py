@@ -1,0 +1,66 @@
+"""What an interrupted run had read, taken up again: the pairs inside components, and the ids."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from unsnarl.files.checkpoints import Checkpoints, describe_files
+from unsnarl.files.runs import find_versions
+from unsnarl.interning import Ids
+from unsnarl.model import Components, Pairs
+from unsnarl.report.intake import Input, Opened
+from unsnarl.settings import Settings
+
+_PHASE = "settled"
+_WITHOUT_A_SAY = ("cut", "linkage", "threads", "memory_limit", "temp_dir", "checksums")
+"""Settings that the pairs and components do not depend on."""
+
+
+def _open(target: str, opened: Opened, settings: Settings) -> Checkpoints:
+    """Name what the results depend on: the files, the settings that have a say, and the versions."""
+    chosen = {name: value for name, value in dataclasses.asdict(settings).items() if name not in _WITHOUT_A_SAY}
+    n_pairs = len(opened.pairs.paths)
+    return Checkpoints(target, [describe_files(opened.paths), n_pairs, chosen, find_versions()])
+
+
+def load_input(target: str | None, opened: Opened, settings: Settings) -> Input | None:
+    """Take up what an earlier run kept beside `target`, or None where there is nothing that fits."""
+    if target is None or not opened.paths:
+        return None
+    found = _open(target, opened, settings).load(_PHASE)
+    if found is None:
+        return None
+    arrays, facts = found
+    component_of = arrays["component_of"]
+    return Input(
+        pairs=Pairs(arrays["left"], arrays["right"], arrays["score"], len(component_of)),
+        components=Components(component_of),
+        ids=Ids(arrays["arena"], arrays["places"]),
+        counts=facts["counts"],
+        notes=tuple(facts["notes"]),
+        inputs=opened.start_checksums(settings.checksums),
+        kind=opened.pairs.kind,
+        threads=opened.pairs.session.threads,
+    )
+
+
+def save_input(target: str, opened: Opened, settings: Settings, given: Input) -> None:
+    """Keep what was read beside `target`; frames are not kept, since nobody can tell whether they have changed.
+
+    Raises ResourceError where it cannot be written.
+    """
+    if not opened.paths:
+        return
+    arrays: dict[str, Any] = {
+        "left": given.pairs.left,
+        "right": given.pairs.right,
+        "score": given.pairs.score,
+        "component_of": given.components.component_of,
+        "arena": np.ascontiguousarray(given.ids.arena),
+        "places": given.ids.places,
+    }
+    facts = {"counts": dict(given.counts), "notes": list(given.notes)}
+    _open(target, opened, settings).save(_PHASE, arrays, facts)

@@ -1,0 +1,82 @@
+"""What an earlier RUN knows already: the dendrograms of components that have not changed since."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsnarl.errors import InputError
+from unsnarl.files.runs import RunFiles
+from unsnarl.files.session import Session
+from unsnarl.files.tables import Names, TableColumns
+from unsnarl.interning import Ids, find_indexes
+from unsnarl.model import Forest
+from unsnarl.report.intake import Input
+
+_CONTENT = "content_hash"
+
+
+@dataclass(frozen=True)
+class Known:
+    """Hold what need not be solved again.
+
+    forest      merges of the components that have not changed
+    is_known    bool[n]  True for the records of those
+    """
+
+    forest: Forest
+    is_known: NDArray[np.bool_]
+
+
+def _refuse_other(run: RunFiles, linkage: str) -> None:
+    """Refuse a RUN whose merges another method or version made."""
+    made_by = run.manifest["versions"].get("unsnarl")
+    here = importlib.metadata.version("unsnarl")
+    if made_by != here:
+        raise InputError(
+            f"{run.folder} was made by unsnarl {made_by}, this is {here}.", hint="Run once without --previous."
+        )
+    if run.manifest["settings"].get("linkage") != linkage:
+        raise InputError(
+            f"{run.folder} has another linkage than {linkage}.", hint="Name a run of the same linkage with --previous."
+        )
+
+
+def find_known(session: Session, run: RunFiles, given: Input, table: TableColumns, linkage: str) -> Known:
+    """Find the components of a RUN that have not changed.
+
+    given  what this run is of
+    table  its components: component_id and content_hash
+
+    Raises InputError where the RUN is of another linkage or version, or cannot be read. Cost: O(n + merges).
+    """
+    _refuse_other(run, linkage)
+    ids, component_of = given.ids, given.components.component_of
+    before, merges = run.read(session, "components"), run.read(session, "merges")
+    names = table["component_id"]
+    assert isinstance(names, Names)
+    hash_of = np.zeros(len(ids), dtype=np.int64)
+    hash_of[names.index] = np.asarray(table[_CONTENT])
+    named = find_indexes(ids, before["component_id"])
+    hashes = before.get(_CONTENT, np.zeros(len(named), dtype=np.int64))
+    is_same = (named >= 0) & (hashes != 0)
+    is_same[is_same] = hash_of[named[is_same]] == hashes[is_same]
+    is_kept = np.zeros(len(ids), dtype=np.bool_)
+    is_kept[named[is_same]] = True
+    size = np.bincount(component_of, minlength=len(ids))
+    # Couples are never looked up: making their merges anew is quicker.
+    is_kept &= size > 2
+    return Known(_take_merges(ids, merges, is_kept), is_kept[component_of])
+
+
+def _take_merges(ids: Ids, merges: dict[str, Any], is_kept: NDArray[np.bool_]) -> Forest:
+    """Take the merges of the components kept, in the order they have."""
+    texts = np.concatenate([merges[name] for name in ("component_id", "left_id", "right_id")])
+    component, left, right = find_indexes(ids, texts).reshape(3, -1)
+    kept = np.flatnonzero((component >= 0) & is_kept[np.maximum(component, 0)])
+    distance, size = merges["distance"][kept], merges["size"][kept].astype(np.int32)
+    return Forest(component[kept], left[kept], right[kept], distance, size, len(ids))

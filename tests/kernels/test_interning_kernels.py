@@ -1,0 +1,131 @@
+"""The dictionary and the partitions against their twins, with hashes of all strengths."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference import interning as twin
+from reference.graphs import canonical, components, inside
+from strategies import SMALL
+from unsnarl.files.arrow import Texts
+from unsnarl.interning.dictionary import Dictionary
+from unsnarl.interning.ids import Ids
+from unsnarl.interning.reading import Interned
+from unsnarl.interning.settling import settle
+from unsnarl.interning.store import N_PARTITIONS, PairStore
+from unsnarl.kernels import partitions
+from unsnarl.kernels.partitions import N_BAD, N_EMPTY, N_SELF, N_UNKNOWN
+
+EXAMPLES = 30 if SMALL else 150
+MASKS = [0, 1, 2**4 - 1, 2**64 - 1]
+CONTENT = st.lists(
+    st.one_of(st.binary(max_size=3), st.sampled_from([b"a" * 8, b"a" * 9, b"a" * 16, b"a" * 17, b"a\0"]))
+)
+
+
+def pack(texts: list[bytes], skipped: int = 0) -> Texts:
+    """Pack texts as the engine does, with bytes that are none of theirs before and after."""
+    joined = b"?" * skipped + b"".join(texts)
+    joined += b"!" * (-len(joined) % 8)
+    offsets = np.cumsum([skipped, *(len(text) for text in texts)]).astype(np.int64)
+    return Texts(np.frombuffer(joined, dtype=np.uint64), offsets)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@settings(max_examples=EXAMPLES)
+@given(first=CONTENT, second=CONTENT, skipped=st.integers(0, 9), adds=st.booleans())
+def test_numbers_are_those_of_the_twin(mask, first, second, skipped, adds):
+    dictionary, known = Dictionary(mask, keys=(1, 2)), {}
+    assert dictionary.number(pack(first, skipped), adds=True).tolist() == twin.number(first, known, True)
+    assert dictionary.number(pack(second), adds=adds).tolist() == twin.number(second, known, adds)
+    texts = list(known)
+    ids, order = dictionary.sort()
+    assert order.tolist() == twin.order(texts)
+    everything = np.arange(len(ids), dtype=np.int32)[::-1].copy()
+    assert ids.pack(everything).to_bytes().tobytes() == b"".join(sorted(texts, reverse=True))
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_many_texts_that_differ_in_one_byte(mask):
+    n_texts = 200 if SMALL or mask < 2**64 - 1 else 100_000
+    texts = [b"record-%06d" % i for i in range(n_texts)] + [b"%040d" % i for i in range(n_texts)]
+    dictionary = Dictionary(mask)
+    for _ in range(2):
+        assert dictionary.number(pack(texts), adds=True).tolist() == list(range(2 * n_texts))
+    assert len(dictionary) == 2 * n_texts
+    assert dictionary.sort()[1].tolist() == twin.order(texts)
+
+
+def test_texts_of_one_first_hash_are_told_apart_whatever_the_keys():
+    texts = [bytes([i, j]) for i in range(1, 20) for j in range(20)]
+    for keys in [(0, 0), (2**64 - 1, 5), (7, 2**63)]:
+        dictionary = Dictionary(mask=0, keys=keys)
+        assert dictionary.number(pack(texts), adds=True).tolist() == list(range(len(texts)))
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(st.tuples(st.integers(-2, 4), st.integers(-2, 4), st.integers(-1, 2))))
+def test_partitions_hold_what_the_twin_keeps(rows):
+    columns = [np.array(column, dtype=np.int32) for column in (zip(*rows, strict=True) if rows else ([], [], []))]
+    store = PairStore()
+    store.add(*columns)
+    found = [row for p in range(N_PARTITIONS) for row in zip(*(c.tolist() for c in store.load(p)), strict=True)]
+    kept, tally = twin.partition(rows)
+    assert sorted(found) == kept
+    counted = {"empty": N_EMPTY, "unknown": N_UNKNOWN, "bad": N_BAD, "self": N_SELF}
+    assert tally == {name: int(store.tally[which]) for name, which in counted.items()}
+    where = {}
+    for p in range(N_PARTITIONS):
+        for left, right, _ in zip(*(c.tolist() for c in store.load(p)), strict=True):
+            assert where.setdefault((left, right), p) == p
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(4, 6))))
+def test_repeated_pairs_are_marked(pairs):
+    left, right = (np.array(side, dtype=np.int32) for side in (zip(*pairs, strict=True) if pairs else ([], [])))
+    is_repeated = np.zeros(len(pairs), dtype=np.bool_)
+    with np.errstate(over="ignore"):
+        n_marked = partitions.mark_repeats(
+            left, right, np.zeros(64 * 16, dtype=np.uint64), np.zeros(64 * 16, dtype=np.int32), is_repeated
+        )
+    assert is_repeated.tolist() == twin.repeated(pairs) and n_marked == sum(is_repeated)
+
+
+@pytest.mark.parametrize("on_conflict", ["error", "max", "mean", "min"])
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from([0, 3, 5, 8])), max_size=40),
+    order=st.permutations(range(10)),
+    room=st.sampled_from([0, 2**40]),
+    cut=st.integers(0, 40),
+)
+def test_settled_pairs_are_those_of_the_twin(on_conflict, rows, order, room, cut):
+    """Records get numbers in any order here, pairs come in two blocks, in memory or in files."""
+    rows = [(a, b, 10**8 * score) for a, b, score in rows]
+    number_of = {rank: number for number, rank in enumerate(np.argsort(order))}
+    store = PairStore(room)
+    for block in (rows[:cut], rows[cut:]):
+        numbered = [(number_of[a], number_of[b], score) for a, b, score in block]
+        store.add(*(np.array(c, dtype=np.int32) for c in (zip(*numbered, strict=True) if numbered else ([], [], []))))
+    order_of = np.array([number_of[rank] for rank in range(10)], dtype=np.int32)
+    settled = settle(Interned(store, order_of, 10, Ids.of("abcdefghij")), 0.5, on_conflict, threads=2)
+    settled.pairs.check()
+    settled.components.check()
+    pairs, tally = canonical(rows, on_conflict)
+    component_of = components(pairs, 10, 5 * 10**8)
+    assert settled.components.component_of.tolist() == component_of
+    columns = (settled.pairs.left, settled.pairs.right, settled.pairs.score)
+    assert list(zip(*(c.tolist() for c in columns), strict=True)) == inside(pairs, component_of)
+    assert settled.n_pairs == len(pairs)
+    found = {"n_self": settled.n_self, "n_repeated": settled.n_repeated, "n_conflicts": settled.n_conflicts}
+    assert found == {name: tally[name] for name in found}
+    scores = {}
+    for a, b, score in rows:
+        if a != b:
+            scores.setdefault((min(a, b), max(a, b)), []).append(score)
+    assert settled.conflicts == sorted(pair for pair, given in scores.items() if len(set(given)) > 1)[:5]
+    assert settled.repeated == sorted(pair for pair, given in scores.items() if len(set(given)) < len(given))[:5]

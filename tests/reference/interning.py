@@ -1,0 +1,41 @@
+"""Numbering texts and settling pairs, from their definitions."""
+
+from __future__ import annotations
+
+
+def number(texts: list[bytes], known: dict[bytes, int], adds: bool) -> list[int]:
+    """Number texts in the order they are first met: -1 for what is not known, -2 for a text without a byte."""
+    numbers = []
+    for text in texts:
+        if text and adds:
+            known.setdefault(text, len(known))
+        numbers.append(known.get(text, -1) if text else -2)
+    return numbers
+
+
+def order(texts: list[bytes]) -> list[int]:
+    """Give the places of texts in the order of their bytes."""
+    return sorted(range(len(texts)), key=lambda place: texts[place])
+
+
+def partition(rows: list[tuple[int, int, int]]) -> tuple[list[tuple[int, int, int]], dict[str, int]]:
+    """Keep the rows of two records with a score, the smaller record left; count the others, each for one reason."""
+    kept = []
+    tally = {"empty": 0, "unknown": 0, "bad": 0, "self": 0}
+    for left, right, score in rows:
+        if -2 in (left, right):
+            tally["empty"] += 1
+        elif -1 in (left, right):
+            tally["unknown"] += 1
+        elif score < 0:
+            tally["bad"] += 1
+        elif left == right:
+            tally["self"] += 1
+        else:
+            kept.append((min(left, right), max(left, right), score))
+    return sorted(kept), tally
+
+
+def repeated(pairs: list[tuple[int, int]]) -> list[bool]:
+    """Say of each pair whether it is there more than once."""
+    return [pairs.count(pair) > 1 for pair in pairs]

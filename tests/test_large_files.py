@@ -1,0 +1,53 @@
+"""The generator of large files: seeded, without repeated pairs, in the shares asked for; and how they are drawn."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pyarrow = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+large = pytest.importorskip("benchmarks.large")
+published = pytest.importorskip("benchmarks.published")
+
+
+def read(folder: Path) -> dict[str, list]:
+    tables = [parquet.read_table(path) for path in sorted(folder.glob("pairs-*.parquet"))]
+    return pyarrow.concat_tables(tables).to_pydict()
+
+
+def test_files_are_seeded_and_hold_what_was_asked_for(tmp_path: Path) -> None:
+    shape = large.Shape(n_pairs=20_000, n_files=2, below=0.8, swapped=0.25, black_hole=200, hubs=0.1)
+    large.make(tmp_path / "a", shape)
+    large.make(tmp_path / "b", shape)
+    large.make(tmp_path / "c", shape._replace(seed=1))
+    pairs = read(tmp_path / "a")
+    assert pairs == read(tmp_path / "b") != read(tmp_path / "c")
+    assert len(list((tmp_path / "a").glob("pairs-*"))) == 2
+    records = (tmp_path / "a" / "records.csv").read_text().splitlines()
+    assert records[0] == "hashid|list"
+    ids = {line.partition("|")[0] for line in records[1:]}
+    assert len(ids) == len(records) - 1 and {len(id_) for id_ in ids} == {40}
+    assert ids >= set(pairs["hash1"]) | set(pairs["hash2"])
+    oriented = [tuple(sorted(pair)) for pair in zip(pairs["hash1"], pairs["hash2"], strict=True)]
+    assert len(set(oriented)) == len(oriented) == 20_000
+    assert np.mean(np.array(pairs["xgb_prob"]) < large.THRESHOLD) == pytest.approx(0.8, abs=0.03)
+
+
+def test_a_picture_is_made_of_what_was_measured() -> None:
+    found = {"seconds": 1.0, "processor_seconds": 2.0, "peak_bytes": 1e9}
+    cases = [
+        {
+            "n_pairs": n,
+            "n_bytes": 1,
+            "methods": {"floor": found, "unsnarl": {**found, "seconds": 2.5}, "note": {"note": "no"}},
+        }
+        for n in (10**5, 10**6)
+    ]
+    picture, table = published.as_picture(cases), published.as_table(cases)
+    assert picture.startswith("<svg") and picture.count("<polyline") == 2 * len(published.NAMES)
+    assert "2.5 s, 2.5x, 1.0 GB" in table and "no" in table
