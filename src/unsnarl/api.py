@@ -271,7 +271,9 @@ def check(
         profile = profile_input(session, pairs, records, chosen)
     facts = profile.facts
     n_records = max(facts.get("n_ids", 0), facts.get("n_record_rows", 0))
-    forecast = forecast_run(n_records, facts["n_pair_rows"]) if "n_pair_rows" in facts else None
+    # About as many pairs again lie inside components as tie them.
+    n_inside = min(facts.get("n_pair_rows", 0), 2 * facts.get("n_over_threshold", 0))
+    forecast = forecast_run(n_records, facts["n_pair_rows"], n_inside) if "n_pair_rows" in facts else None
     return InputReport(facts=facts, problems=profile.problems, forecast=forecast)
 
 

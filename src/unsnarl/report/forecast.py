@@ -1,10 +1,8 @@
 """A forecast of the memory and the time a run needs, made before it starts.
 
-The model is a straight line: so much to begin with, so much for each record and
-each pair. Every constant stands here, measured on the machine that
-docs/benchmarks.md describes; a slower machine takes longer in proportion. The
-forecast leans to the careful side: linkage is taken to see every pair, though
-pairs between two components are put aside before it.
+The model is a straight line: so much to begin with, so much for each record, each row of PAIRS, and each pair that
+linkage sees. Every constant stands here, measured on the machine that docs/benchmarks.md describes; a slower machine
+takes longer in proportion, and so does one that has other work to do.
 """
 
 from __future__ import annotations
@@ -18,23 +16,29 @@ from unsnarl.errors import ResourceError, UsageError
 
 _LIMIT = re.compile(r"([0-9]+(?:\.[0-9]*)?)\s*([kmgt]?)(i?)b?")
 
-BASE_BYTES = 220_000_000
-"""The interpreter, DuckDB and the compiled kernels, before any data."""
+BASE_BYTES = 300_000_000
+"""The interpreter, the compiled kernels, and DuckDB with its buffers, before any data."""
 
 BYTES_PER_RECORD = 240
-"""An id of some twenty characters as text, its index, and its row of the result."""
+"""An id of forty characters in the dictionary, its index, and its row of the result."""
+
+BYTES_PER_ROW = 9
+"""A row of PAIRS while it waits for its component; past a share of the limit it waits on disk."""
 
 BYTES_PER_PAIR = 80
-"""A pair while it is interned and sorted, and its two ends in the lists that linkage walks."""
+"""A pair inside a component while it is sorted, and its two ends in the lists that linkage walks."""
 
-BASE_SECONDS = 1.5
+BASE_SECONDS = 1.3
 """Start-up with the kernels already compiled."""
 
-SECONDS_PER_RECORD = 5e-6
+SECONDS_PER_RECORD = 1.5e-6
 """Reading an id and writing its row."""
 
-SECONDS_PER_PAIR = 2e-6
-"""Reading, interning, sorting and linking a pair, on two threads."""
+SECONDS_PER_ROW = 2e-7
+"""Reading, hashing and settling a row of PAIRS, on two threads."""
+
+SECONDS_PER_PAIR = 6e-7
+"""Sorting and linking a pair inside a component."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +53,19 @@ class Forecast:
     seconds: float
 
 
-def forecast_run(n_records: int, n_pairs: int) -> Forecast:
-    """Forecast a run over n_records records and n_pairs rows of pairs.
+def forecast_run(n_records: int, n_pairs: int, n_inside: int | None = None) -> Forecast:
+    """Forecast a run over n_records records and n_pairs rows of pairs, n_inside of them inside components.
 
-    >>> forecast_run(1_000_000, 0).memory_bytes < forecast_run(0, 5_000_000).memory_bytes
+    n_inside  where nobody has counted them, all of them
+
+    >>> forecast_run(1_000_000, 0).memory_bytes < forecast_run(0, 50_000_000).memory_bytes
     True
     """
+    inside = n_pairs if n_inside is None else n_inside
+    waiting = BYTES_PER_ROW * n_pairs
     return Forecast(
-        memory_bytes=BASE_BYTES + BYTES_PER_RECORD * n_records + BYTES_PER_PAIR * n_pairs,
-        seconds=BASE_SECONDS + SECONDS_PER_RECORD * n_records + SECONDS_PER_PAIR * n_pairs,
+        memory_bytes=BASE_BYTES + BYTES_PER_RECORD * n_records + max(waiting, BYTES_PER_PAIR * inside),
+        seconds=BASE_SECONDS + SECONDS_PER_RECORD * n_records + SECONDS_PER_ROW * n_pairs + SECONDS_PER_PAIR * inside,
     )
 
 
