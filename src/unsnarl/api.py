@@ -174,6 +174,7 @@ def cluster(
     (2, 3)
     """
     from unsnarl import dendrogram
+    from unsnarl.engines.compiling import compile_ahead
     from unsnarl.files.tables import make_components
     from unsnarl.interning import hash_contents
     from unsnarl.model import Clustering
@@ -183,7 +184,9 @@ def cluster(
 
     chosen = _make_settings(settings)
     clock = Clock(progress)
-    given = _read_input(pairs, records, chosen, clock, None if resume is None else os.fspath(resume))
+    with compile_ahead() as compiling:
+        given = _read_input(pairs, records, chosen, clock, None if resume is None else os.fspath(resume))
+        clock.run("compiling", compiling.wait)
     with clock.phase("counting"):
         # Which clusters there are is counted when they are known; until then each component is one.
         whole = Clustering(given.components.component_of)

@@ -270,8 +270,8 @@ def _find_roots(parent: Index) -> Index:
         parent = above
 
 
-def load_kernels(part: split.Part) -> None:
-    """Load the kernels that break up and contract, or compile them, on a part of any size."""
+def load_kernels(part: split.Part) -> Merges:
+    """Load the kernels that break up and contract, or compile them, on a small part; return its merges."""
     linkage = linkages.AVERAGE
     found, room = whole_graph(part, linkage)
     together = np.zeros(len(found.names), dtype=np.int32)
@@ -282,3 +282,4 @@ def load_kernels(part: split.Part) -> None:
     interleave(merges, np.arange(len(merges) + 1))
     Contraction(found, linkage, merges, 1, room).write(0)
     quotient.cut_out(found, pieces.grouping.group_of, together[:1], pieces.place_of, found)
+    return merges

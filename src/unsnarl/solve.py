@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from unsnarl import contraction
 from unsnarl.errors import UsageError
-from unsnarl.kernels import best_match, graph, heights, hub_blocks, linkages, quotient, split
+from unsnarl.kernels import best_match, graph, heights, hub_blocks, jit, linkages, quotient, split
 from unsnarl.kernels.canonical_pairs import KEEP_MAX, KEEP_MEAN, KEEP_MIN, N_CONFLICTS, N_REPEATED, N_SELF
 from unsnarl.kernels.canonical_pairs import canonical_pairs as _canonical_pairs
 from unsnarl.kernels.connected_components import connected_components
@@ -319,28 +320,51 @@ def _in_order(sequences: list[Merges]) -> Merges:
     return interleave(_concatenate(sequences), start)
 
 
-def load_kernels() -> None:
-    """Load all kernels, or compile them where this machine has not yet: on the smallest input there is.
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Let Python's collector rest.
 
-    Compiling makes millions of small objects that live to its end; Python's collector, looking them over again and
-    again, would take an eighth of the time, so it rests meanwhile.
+    Compiling makes millions of small objects that live to its end; to look them over again and again would take an
+    eighth of the time.
     """
     was_on = gc.isenabled()
     gc.disable()
     try:
-        two = np.array([0, 1], dtype=np.int32)
-        pairs, _ = canonical_pairs(two, two + 1, two + 1, 3)
-        part = split_components(pairs, find_components(pairs, 0.0))[0]
-        solution = Solution(replace(part, n_pairs=LARGE_PAIRS), "average")
-        while tasks := solution.next_tasks():
-            for task in tasks:
-                while task.advance():
-                    pass
-        make_forest(part, solution.merges, "average")
-        contraction.load_kernels(part.view)
+        yield
     finally:
         if was_on:
             gc.enable()
+
+
+def _smallest_part() -> Part:
+    """Make the smallest part there is."""
+    two = np.array([0, 1], dtype=np.int32)
+    pairs, _ = canonical_pairs(two, two + 1, two + 1, 3)
+    return split_components(pairs, find_components(pairs, 0.0))[0]
+
+
+def load_kernels() -> None:
+    """Load all kernels but those of the best-match table, or compile them where this machine has not yet."""
+    with _collector_at_rest():
+        part = _smallest_part()
+        merges = contraction.load_kernels(part.view)
+        make_forest(part, merges, "average")
+
+
+def load_engine() -> None:
+    """Load the kernels of the best-match table, or compile them: a matter of some 15 seconds."""
+    with _collector_at_rest():
+        view = _smallest_part().view
+        work = Agglomeration(
+            lambda: contraction.whole_graph(view, linkages.AVERAGE)[0], linkages.AVERAGE, contraction.end_of_all()
+        )
+        while work.advance():
+            pass
+
+
+def needs_compiling() -> bool:
+    """Say whether load_engine would have to compile, and could leave what it compiles for the next process."""
+    return jit.needs_compiling("best_match.agglomerate")
 
 
 def make_forest(part: Part, merges: Merges, linkage: str) -> Forest:

@@ -58,6 +58,11 @@ def _find_cache_folder() -> Path | None:
 _cache_folder = _find_cache_folder()
 
 
+def needs_compiling(name: str) -> bool:
+    """Say whether a kernel, as module.function, is yet to be compiled into the folder, where there is one."""
+    return _cache_folder is not None and not any(_cache_folder.rglob(f"{name}-*.nbi"))
+
+
 def kernel(function: Function) -> Function:
     """Compile a function of arrays: no GIL, no fast-math, kept on disk where that can be had.
 
