@@ -35,7 +35,7 @@ def _too_large(n_records: int) -> str:
 
 def black_hole_cases(_quick: bool) -> list[Case]:
     """One component of 12,477 records, against every peer."""
-    methods = ("unsnarl-1", "fastcluster", "scipy", "scikit-network")
+    methods = ("unsnarl-1", "unsnarl-2", "fastcluster", "fastcluster-lookup", "scipy", "scikit-network")
     return [Case("black-hole", "12,477 records in one component", generators.black_hole, methods)]
 
 

@@ -9,6 +9,7 @@ NAMES = {
     "unsnarl-1": "unsnarl, 1 thread",
     "unsnarl-2": "unsnarl, 2 threads",
     "fastcluster": "dense matrix + fastcluster",
+    "fastcluster-lookup": "matrix by look-up of every pair (as in 2016) + fastcluster",
     "scipy": "dense matrix + SciPy",
     "scikit-network": "scikit-network Paris",
 }

@@ -1,5 +1,7 @@
 """The command line: parse, one request to the api, write, and a few lines of report."""
 
+import os
+
 from unsnarl.cli.early import answer_signals_early
 
 __all__ = ["main"]
@@ -8,6 +10,8 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     answer_signals_early()
+    # Kernels run no slower so (docs/benchmarks.md), and the first run on a machine compiles a fifth faster.
+    os.environ.setdefault("NUMBA_OPT", "1")
     from unsnarl.cli.commands import main as run_commands
 
     run_commands()
