@@ -188,8 +188,9 @@ def prepare_scikit_network(graph: Graph) -> Callable[[], dict[str, Any]]:
 
 
 def prepare(graph: Graph, method: str) -> Callable[[], dict[str, Any]]:
-    """Find the call that a method's name stands for: unsnarl-1, unsnarl-2, fastcluster, fastcluster-lookup,
-    scipy, scikit-network.
+    """Find the call that a method's name stands for.
+
+    They are unsnarl-1, unsnarl-2, fastcluster, fastcluster-lookup, scipy and scikit-network.
     """
     if method.startswith("unsnarl"):
         return prepare_unsnarl(graph, int(method.partition("-")[2]))

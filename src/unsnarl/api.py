@@ -154,13 +154,11 @@ def cluster(
 ) -> Result:
     """Cluster the records that scored pairs connect.
 
-    pairs     two ids and a score in each row: a path, a glob or a list of them (docs/input.md has all
-              kinds of file), a pandas, Polars or Arrow frame, a DuckDB relation, or a list of dicts
-    records   the ids of all records, in any of the same forms (default: those in pairs); a record in
-              no pair is a cluster of its own
+    pairs     two ids and a score in each row: a path, a glob or a list of them (kinds of file: docs/input.md),
+              a pandas, Polars or Arrow frame, a DuckDB relation, or a list of dicts
+    records   the ids of all records, in the same forms (default: those in pairs); one in no pair is a cluster
     previous  a RUN: only components that have changed since are linked again; the answer is the same
-    resume    where the RUN will be written: what is done is kept beside it, and taken up by the next
-              call with the same input and settings; for files only
+    resume    where the RUN will be written: what is done is kept beside it for the next such call; for files
     progress  told how far the work is (default: nobody)
     settings  the fields of Settings: threshold=0.5, cut=0.5, linkage="average", ...
 
@@ -188,7 +186,7 @@ def cluster(
         given = _read_input(pairs, records, chosen, clock, None if resume is None else os.fspath(resume))
         clock.run("compiling", compiling.wait)
     with clock.phase("counting"):
-        # Which clusters there are is counted when they are known; until then each component is one.
+        # Clusters are counted when they are known; until then each component is one.
         whole = Clustering(given.components.component_of)
         table = make_components(given.ids, given.pairs, given.components, whole, chosen.threshold)
         contents = hash_contents(given.ids, given.pairs, given.components)

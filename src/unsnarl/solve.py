@@ -9,7 +9,7 @@ cannot change the answer. A large component is taken in stages (contraction.py).
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from unsnarl import contraction
 from unsnarl.errors import UsageError
-from unsnarl.kernels import best_match, graph, heights, hub_blocks, jit, linkages, quotient, split
+from unsnarl.kernels import heights, jit, linkages, split
 from unsnarl.kernels.canonical_pairs import KEEP_MAX, KEEP_MEAN, KEEP_MIN, N_CONFLICTS, N_REPEATED, N_SELF
 from unsnarl.kernels.canonical_pairs import canonical_pairs as _canonical_pairs
 from unsnarl.kernels.connected_components import connected_components
 from unsnarl.kernels.interleave import interleave
 from unsnarl.model import SCORE_UNITS, Components, Forest, Index, Pairs, Score, to_score_units
+from unsnarl.tasks import Agglomeration, SmallPieces, Task, Writing
 
 Counts = NDArray[np.int64]
 Merges = Any
@@ -46,9 +47,6 @@ LARGE_PAIRS = 100_000
 
 N_RANGES = 4
 """Ranges of nodes that are contracted side by side."""
-
-SLICE_ENTRIES = 2_000_000
-"""Entries read between two looks at the clock: some tens of milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -158,84 +156,6 @@ def _group(n_pairs: Counts, stops: Counts) -> list[tuple[int, int, int]]:
     return groups
 
 
-class Agglomeration:
-    """Agglomerate one graph, a slice at a time, up to a pivot.
-
-    start    makes the graph; called at the first advance, in the thread that does the work
-    linkage  a code of kernels/linkages.py
-    pivot    the last key at which clusters may merge
-    """
-
-    def __init__(self, start: Callable[[], quotient.Quotient], linkage: int, pivot: Merges) -> None:
-        self._start = start
-        self._linkage = linkage
-        self._pivot = pivot
-        self._graph: graph.Graph | None = None
-
-    def advance(self) -> bool:
-        """Merge for some tens of milliseconds; return whether there is more to do."""
-        found = self._graph
-        if found is None:
-            found = self._graph = best_match.make_graph(self._start(), self._linkage, self._pivot)
-            del self._start
-        if best_match.agglomerate(found, self._linkage, SLICE_ENTRIES) == best_match.FINISHED:
-            return False
-        if found.counters[graph.N_WANTED] > 0:
-            larger = hub_blocks.enlarge_pool(found.hubs, int(found.counters[graph.N_WANTED]))
-            found.counters[graph.N_WANTED] = 0
-            self._graph = found._replace(hubs=larger)
-        return True
-
-    @property
-    def n_pairs_done(self) -> int:
-        """Pairs folded so far into clusters or into other pairs."""
-        return 0 if self._graph is None else int(self._graph.counters[graph.N_FOLDED]) // 2
-
-    def take_merges(self) -> Merges:
-        """Return the merges, in the order made (MERGE[k]; clusters are named by records); all else is let go."""
-        assert self._graph is not None
-        merges = self._graph.merges[: self._graph.counters[graph.N_MERGES]].copy()
-        self._graph = None
-        return merges
-
-
-class SmallPieces:
-    """Agglomerate small pieces: a task that is done in one go, as `work` returns the merges in the order made."""
-
-    n_pairs_done = 0
-
-    def __init__(self, work: Callable[[], Merges]) -> None:
-        self._work = work
-        self._merges: Merges = None
-
-    def advance(self) -> bool:
-        """Do it all."""
-        self._merges = self._work()
-        return False
-
-    def take_merges(self) -> Merges:
-        """Return the merges."""
-        return self._merges
-
-
-class Writing:
-    """Write a part of a contracted graph: a task that is done in one go."""
-
-    n_pairs_done = 0
-
-    def __init__(self, work: Callable[[], None]) -> None:
-        self._work = work
-
-    def advance(self) -> bool:
-        """Do it all."""
-        self._work()
-        return False
-
-
-Task = Agglomeration | SmallPieces | Writing
-"""Something to be advanced until it returns False; it says how many pairs it has done."""
-
-
 class Solution:
     """Solve one part, as a sequence of lists of tasks; the tasks of one list may be done side by side.
 
@@ -304,6 +224,7 @@ class Solution:
             self._n_pairs_settled = self.part.n_pairs - int(found.used.sum(dtype=np.int64)) // 2
             if is_slow:
                 break
+        del room
         last = Agglomeration(lambda: found, self._linkage, contraction.end_of_all())
         yield [last]
         self.merges = _concatenate([*stages, last.take_merges()])

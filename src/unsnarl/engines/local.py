@@ -11,6 +11,7 @@ from typing import Any
 from unsnarl import solve
 from unsnarl.errors import ResourceError
 from unsnarl.model import Components, Forest, Pairs, Progress
+from unsnarl.tasks import Task
 
 POLL_SECONDS = 0.1
 
@@ -46,7 +47,7 @@ class _Crew:
         for job in self._jobs:
             self._add(job, None)
 
-    def _add(self, job: _Job, task: solve.Task | None) -> None:
+    def _add(self, job: _Job, task: Task | None) -> None:
         """List a task of a job, or the job itself, whose next tasks are to be found."""
         self._todo.put((-job.part.n_pairs, next(self._ticket), job, task))
 
@@ -74,7 +75,7 @@ class _Crew:
         if not tasks:
             self.news.put(solve.make_forest(job.part, job.solution.merges, self._linkage))
 
-    def _advance(self, job: _Job, task: solve.Task) -> None:
+    def _advance(self, job: _Job, task: Task) -> None:
         """Do one task; whoever does the last one of a list finds the next list."""
         while task.advance():
             if self._stopped:
