@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl import contraction
+from unsnarl.contraction import Merges
 from unsnarl.errors import UsageError
 from unsnarl.kernels import heights, jit, linkages, split
 from unsnarl.kernels.canonical_pairs import KEEP_MAX, KEEP_MEAN, KEEP_MIN, N_CONFLICTS, N_REPEATED, N_SELF
@@ -29,8 +30,6 @@ from unsnarl.model import SCORE_UNITS, Components, Forest, Index, Pairs, Score, 
 from unsnarl.tasks import Agglomeration, SmallPieces, Task, Writing
 
 Counts = NDArray[np.int64]
-Merges = Any
-"""Merges as kernels write them, in the order made (kernels/graph.py, MERGE): quotients, names of clusters, sizes."""
 
 LINKAGE_CODES = {
     "average": linkages.AVERAGE,
