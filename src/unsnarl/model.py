@@ -190,7 +190,7 @@ class OddsForest:
 
     component    int32[k]    component the merge happens in
     left, right  int32[k]    the two clusters merged, each named by its smallest record
-    log_odds     float64[k]  ln (r / (1 - r)) of the merge; falls and rises
+    log_odds     float64[k]  ln (r / (1 - r)) of the merge; falls and rises; infinite for what must be together
     size         int32[k]    records in the merged cluster
     n_records    number of records; a record in no merge is a cluster of its own
 
