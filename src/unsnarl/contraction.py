@@ -94,6 +94,15 @@ def whole_graph(part: split.Part, linkage: int) -> tuple[Quotient, Any]:
     return made, aside
 
 
+def make_couple() -> Quotient:
+    """Make the smallest graph there is, of one pair, without a kernel."""
+    made = _empty_graph(2, _make_entries(2))
+    made.names[:] = made.first[:] = [0, 1]
+    made.used[:] = 1
+    made.entries["value"], made.entries["partner"][:2] = 1, [1, 0]
+    return made
+
+
 def group(group_of: Index, n_groups: int) -> Grouping:
     """Sort nodes by their group, 0 .. n_groups - 1. Cost: O(k)."""
     members = np.empty(len(group_of), dtype=np.int32)

@@ -305,12 +305,9 @@ def load_kernels() -> None:
 
 
 def load_engine() -> None:
-    """Load the kernels of the best-match table, or compile them: a matter of some 15 seconds."""
+    """Load the kernels of the best-match table, and no others, or compile them: a matter of some 15 seconds."""
     with _collector_at_rest():
-        view = _smallest_part().view
-        work = Agglomeration(
-            lambda: contraction.whole_graph(view, linkages.AVERAGE)[0], linkages.AVERAGE, contraction.end_of_all()
-        )
+        work = Agglomeration(contraction.make_couple, linkages.AVERAGE, contraction.end_of_all())
         while work.advance():
             pass
 
