@@ -48,8 +48,9 @@ LARGEST_SHARE = 0.25
 """A graph has fallen apart if no piece has more than this share of its nodes, or LEAST_NODES."""
 
 SPARSE = 128
-"""A graph with at most this many entries a node is taken in stages even if it does not fall apart: to read its rows anew
-costs less than what is saved where clusters have few partners up to the pivot, and rows that are not scattered.
+"""A graph with at most this many entries a node is taken in stages even if it does not fall apart.
+
+To read its rows anew costs less than is saved where clusters have few partners up to the pivot, and rows in one piece.
 """
 
 SLOW = 0.95
