@@ -26,7 +26,7 @@ pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-N_KILLS = 4 if SMALL else 50
+N_KILLS = 4 if SMALL else 10
 N_ROWS = 2_000 if SMALL else 60_000
 FILES = ("clusters.parquet", "merges.parquet", "components.parquet", "run.json")
 
@@ -72,7 +72,8 @@ def leftovers(place: Path) -> list[str]:
     return sorted(name for name in os.listdir(place) if name not in ("run", "temp")) + os.listdir(place / "temp")
 
 
-def test_killed_at_any_moment(pairs: Path, place: Path) -> None:
+@pytest.mark.parametrize("n_kills", [N_KILLS, pytest.param(50, marks=pytest.mark.slow)])
+def test_killed_at_any_moment(pairs: Path, place: Path, n_kills: int) -> None:
     """Old and new are told apart by their cut; after each kill the RUN is one of the two, and whole."""
     old = digests(place / "run")
     started = time.perf_counter()
@@ -81,7 +82,7 @@ def test_killed_at_any_moment(pairs: Path, place: Path) -> None:
     new = digests(place / "run")
     new.pop("run.json")
     rng = random.Random(11)
-    for _ in range(N_KILLS):
+    for _ in range(n_kills):
         process = subprocess.Popen(command(pairs, place), env=environment(place))
         time.sleep(rng.random() * span * 1.1)
         process.send_signal(signal.SIGKILL)
@@ -271,7 +272,46 @@ def test_abandoned_folders_are_removed_and_others_left(tmp_path: Path) -> None:
     assert not os.path.exists(mine.path)
 
 
-def test_no_home_and_nowhere_to_keep_kernels(tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.8])
+def test_the_system_gives_no_more_memory(pairs: Path, place: Path, share: float) -> None:
+    """A limit on address space, set by the system and unknown to the program: a clear end, and the old RUN whole."""
+    old = digests(place / "run")
+    limit = int(share * 2_000_000_000)
+    done = subprocess.run(
+        command(pairs, place),
+        env=environment(place),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # With far too little the C library ends the process before anybody can say anything: 127, or an abort.
+    assert done.returncode in (0, 5, 127, -signal.SIGABRT), done.stderr
+    if done.returncode == 5:
+        assert "emory" in done.stderr and leftovers(place) == []
+    if done.returncode:
+        assert digests(place / "run") == old
+
+
+@pytest.fixture
+def read_only_package(tmp_path: Path) -> Iterator[Path]:
+    """The package, mounted so that nobody can write to it, where that is allowed; else as it is."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    source = str(REPOSITORY / "src")
+    if subprocess.run(["mount", "--bind", source, str(folder)], capture_output=True, check=False).returncode:
+        folder.rmdir()
+        yield REPOSITORY / "src"
+        return
+    subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+        folder.rmdir()
+
+
+def test_a_read_only_install_no_home_and_nowhere_to_keep_kernels(read_only_package: Path, tmp_path: Path) -> None:
     if SMALL:
         pytest.skip("there are no kernels to keep")
     (tmp_path / "temp").mkdir()
@@ -280,6 +320,7 @@ def test_no_home_and_nowhere_to_keep_kernels(tmp_path: Path) -> None:
     bare = environment(tmp_path, UNSNARL_CACHE_DIR="/proc/none", PYTHONDONTWRITEBYTECODE="1")
     for name in ("HOME", "XDG_CACHE_HOME"):
         bare.pop(name, None)
+    bare["PYTHONPATH"] = str(read_only_package)
     done = subprocess.run(command(rows, tmp_path), env=bare, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert leftovers(tmp_path) == ["pairs.csv"]
+    assert set(leftovers(tmp_path)) <= {"pairs.csv", "package"}

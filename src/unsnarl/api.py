@@ -88,7 +88,7 @@ def _read_rows(session: Session, opened: Opened, settings: Settings, clock: Cloc
     return make_input(opened, rows.ids, settled, counts, describe_losses(opened.pairs, counts, rows, settled))
 
 
-def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock, resume: str | None) -> Input:
+def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock, resume: str | None) -> tuple[Input, Opened]:
     """Read what was given, or take up what an earlier run made of it; the engine's memory is free again afterwards."""
     from unsnarl import solve
     from unsnarl.files.pairs import read_pairs
@@ -102,14 +102,13 @@ def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock, resu
         with clock.phase("opening"):
             source = read_pairs(session, pairs, settings)
             opened = Opened(source, None if records is None else read_records(session, records, settings))
-            saved = load_input(resume, opened, settings)
+            given = load_input(resume, opened, settings)
         clock.run("loading kernels", solve.load_kernels)
-        if saved is not None:
-            return saved
-        given = _read_rows(session, opened, settings, clock)
-        if resume is not None:
-            clock.run("keeping for resume", lambda: save_input(resume, opened, settings, given))
-        return given
+        if given is None:
+            given = _read_rows(session, opened, settings, clock)
+            if resume is not None:
+                clock.run("keeping for resume", lambda: save_input(resume, opened, settings, given))
+        return given, opened
 
 
 def _find_known(given: Input, table: TableColumns, linkage: str, previous: Any) -> Known:
@@ -178,22 +177,24 @@ def cluster(
     from unsnarl.model import Clustering
     from unsnarl.report.findings import make_findings
     from unsnarl.report.result import Result
+    from unsnarl.report.resuming import load_forest, save_forest
     from unsnarl.report.timing import Clock
 
     chosen = _make_settings(settings)
     clock = Clock(progress)
     with compile_ahead() as compiling:
-        given = _read_input(pairs, records, chosen, clock, None if resume is None else os.fspath(resume))
+        kept = None if resume is None else os.fspath(resume)
+        given, opened = _read_input(pairs, records, chosen, clock, kept)
         clock.run("compiling", compiling.wait)
     with clock.phase("counting"):
         # Clusters are counted when they are known; until then each component is one.
         whole = Clustering(given.components.component_of)
         table = make_components(given.ids, given.pairs, given.components, whole, chosen.threshold)
-        contents = hash_contents(given.ids, given.pairs, given.components)
-        table = {**table, "content_hash": contents[contents != 0]}
+        table = {**table, "content_hash": hash_contents(given.ids, given.pairs, given.components)}
         known = _find_known(given, table, chosen.linkage, previous)
     with clock.time("linking"):
-        forest = _link(given, known, chosen.linkage, progress)
+        forest = load_forest(kept, opened, chosen) or _link(given, known, chosen.linkage, progress)
+        save_forest(kept, opened, chosen, forest)
     with clock.phase("cutting"):
         clustering = dendrogram.cut_forest(forest, chosen.cut)
     found = make_findings(chosen, given, table, (forest, clustering), clock.phases)
@@ -302,8 +303,7 @@ def cut(run: str | os.PathLike[str] | Result, at: float) -> Any:
     """Give the clusters of a RUN, by its folder or as a Result, at another cut (0 .. 1, or log odds for `bhc`)."""
     from unsnarl.report.result import Result
 
-    result = run if isinstance(run, Result) else open_run(run)
-    return result.cut(at)
+    return (run if isinstance(run, Result) else open_run(run)).cut(at)
 
 
 def refuse_existing(folder: str | os.PathLike[str], force: bool = False, inputs: Sequence[str] = ()) -> None:

@@ -69,7 +69,7 @@ def test_tables_of_a_run(session, tmp_path):
         "n_pairs_above_threshold": [2],
         "n_clusters": [2],
         "largest_cluster": [2],
-        "content_hash": [0],
+        "content_hash": [""],
     }
     assert run.manifest == json.loads(json.dumps(manifest, default=int))
     assert manifest["outputs"]["clusters.parquet"]["sha256"] == find_checksum(run.path("clusters"))

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from reference import interning as twin
 from reference.graphs import canonical, components, inside
 from strategies import SMALL
-from unsnarl.files.arrow import Texts
-from unsnarl.interning.dictionary import Dictionary
+from unsnarl.files.arrow import Numbers, Texts
+from unsnarl.interning.dictionary import Dictionary, make_room
 from unsnarl.interning.ids import Ids
+from unsnarl.interning.memory import describe, describe_batch
 from unsnarl.interning.reading import Interned
-from unsnarl.interning.settling import settle
+from unsnarl.interning.settling import run_side_by_side, settle
 from unsnarl.interning.store import N_PARTITIONS, PairStore
 from unsnarl.kernels import partitions
 from unsnarl.kernels.partitions import N_BAD, N_EMPTY, N_SELF, N_UNKNOWN
@@ -38,7 +39,7 @@ def pack(texts: list[bytes], skipped: int = 0) -> Texts:
 @settings(max_examples=EXAMPLES)
 @given(first=CONTENT, second=CONTENT, skipped=st.integers(0, 9), adds=st.booleans())
 def test_numbers_are_those_of_the_twin(mask, first, second, skipped, adds):
-    dictionary, known = Dictionary(mask, keys=(1, 2)), {}
+    dictionary, known = Dictionary(mask, key=1), {}
     assert dictionary.number(pack(first, skipped), adds=True).tolist() == twin.number(first, known, True)
     assert dictionary.number(pack(second), adds=adds).tolist() == twin.number(second, known, adds)
     texts = list(known)
@@ -59,11 +60,80 @@ def test_many_texts_that_differ_in_one_byte(mask):
     assert dictionary.sort()[1].tolist() == twin.order(texts)
 
 
-def test_texts_of_one_first_hash_are_told_apart_whatever_the_keys():
-    texts = [bytes([i, j]) for i in range(1, 20) for j in range(20)]
-    for keys in [(0, 0), (2**64 - 1, 5), (7, 2**63)]:
-        dictionary = Dictionary(mask=0, keys=keys)
+def test_texts_of_one_hash_are_told_apart_whatever_the_key():
+    """With a hash of no bits all texts share one: nothing but their bytes tells them apart."""
+    texts = [bytes([i, j]) * k for i in range(1, 8) for j in range(8) for k in (1, 2, 7)]
+    for key in (0, 2**64 - 1, 7):
+        dictionary = Dictionary(mask=0, key=key)
         assert dictionary.number(pack(texts), adds=True).tolist() == list(range(len(texts)))
+        assert dictionary.number(pack(texts[::-1]), adds=False).tolist() == list(range(len(texts)))[::-1]
+        assert dictionary.number(pack([text + b"!" for text in texts]), adds=False).tolist() == [-1] * len(texts)
+
+
+WORDS = st.lists(st.one_of(st.none(), st.binary(max_size=20)), max_size=20)
+
+
+def show_strings(texts: list[bytes | None]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Lay texts out as the engine does, and describe them; whatever must stay alive comes second."""
+    rows, valid, alive = np.zeros((len(texts) + 1, 16), dtype=np.uint8), np.zeros(1, dtype=np.uint64), []
+    for i, text in enumerate(texts):
+        if text is None:
+            rows[i] = 255
+            rows[i, 4:] = 0
+            continue
+        valid[0] |= np.uint64(1 << i)
+        rows[i, :4] = np.array([len(text)], dtype=np.uint32).view(np.uint8)
+        rows[i, 4 : 4 + min(12, len(text))] = np.frombuffer(text[:12], dtype=np.uint8)
+        if len(text) > 12:
+            alive.append(np.frombuffer(b"?" * (i % 9) + text + b"!", dtype=np.uint8))
+            rows[i, 8:] = np.array([alive[-1].ctypes.data + i % 9], dtype=np.uint64).view(np.uint8)
+    everything = describe_batch([(rows.ctypes.data, valid.ctypes.data)])[0]
+    return everything, [rows, valid, *alive]
+
+
+@settings(max_examples=EXAMPLES)
+@given(first=WORDS, second=WORDS, adds=st.booleans())
+def test_strings_of_the_engine_are_numbered_where_they_lie(first, second, adds):
+    dictionary, known = Dictionary(), {}
+    for texts, may_add in ((first, True), (second, adds)):
+        described, _alive = show_strings(texts)
+        numbers = np.empty(len(texts), dtype=np.int32)
+        dictionary.number_column(described, may_add, numbers)
+        assert numbers.tolist() == twin.number([text or b"" for text in texts], known, may_add)
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    st.lists(st.one_of(st.integers(-(2**63), 2**63 - 1), st.sampled_from([0, 9, 10, -1, -(2**63), 2**63 - 1]))),
+    st.booleans(),
+)
+def test_whole_numbers_are_the_ids_they_read_as(numbers, adds):
+    texts = [str(number).encode() for number in numbers]
+    dictionary, known = Dictionary(), {}
+    assert dictionary.number(pack(texts[::2]), True).tolist() == twin.number(texts[::2], known, True)
+    given_ids, found = np.array(numbers, dtype=np.int64), np.empty(len(numbers), dtype=np.int32)
+    dictionary.number_column(describe(Numbers(given_ids)), adds, found)
+    assert found.tolist() == twin.number(texts, known, adds)
+
+
+def test_several_threads_number_the_same_ids_alike():
+    texts = [b"%d" % (i * i % 977) for i in range(100 if SMALL else 4000)]
+    dictionary, found = Dictionary(mask=2**4 - 1 if SMALL else 2**64 - 1), {}
+
+    def work(turn: int) -> None:
+        described, room = describe(packed), make_room()
+        out = tuple(np.empty(len(texts), dtype=np.int32) for _ in range(3))
+        scores = describe(units)
+        dictionary.number_rows(np.array([described, described, scores]), True, out, room)
+        found[turn] = out
+
+    packed, units = pack(texts), np.arange(-1, len(texts) - 1, dtype=np.int32)
+    run_side_by_side(work, 6, 4)
+    assert len(dictionary) == len(set(texts))
+    texts_of = dictionary.unsorted()
+    for left, right, score in found.values():
+        assert left.tolist() == right.tolist() and score.tolist() == units.tolist()
+        assert [texts_of[int(number)].encode() for number in left] == texts
 
 
 @settings(max_examples=EXAMPLES)
@@ -93,6 +163,20 @@ def test_repeated_pairs_are_marked(pairs):
             left, right, np.zeros(64 * 16, dtype=np.uint64), np.zeros(64 * 16, dtype=np.int32), is_repeated
         )
     assert is_repeated.tolist() == twin.repeated(pairs) and n_marked == sum(is_repeated)
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(4, 6))), st.sampled_from([6, 7, 12]))
+def test_no_repeated_pair_is_beyond_suspicion(pairs, n_bits):
+    left, right = (np.array(side, dtype=np.int32) for side in (zip(*pairs, strict=True) if pairs else ([], [])))
+    once, twice = (np.zeros(1 << n_bits - 6, dtype=np.uint64) for _ in range(2))
+    rows = np.empty(len(pairs) + 1, dtype=np.int32)
+    with np.errstate(over="ignore"):
+        n_met = partitions.note_pairs(left, right, n_bits, once, twice)
+        suspects = rows[: partitions.find_suspects(left, right, n_bits, twice, rows)].tolist()
+    repeated = [row for row, is_repeated in enumerate(twin.repeated(pairs)) if is_repeated]
+    assert set(repeated) <= set(suspects) and len(suspects) <= 2 * n_met + len(repeated)
+    assert n_met >= len(pairs) - len(set(pairs))
 
 
 @pytest.mark.parametrize("on_conflict", ["error", "max", "mean", "min"])

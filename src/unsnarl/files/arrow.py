@@ -112,19 +112,24 @@ def pack_objects(texts: NDArray[Any]) -> Texts:
     return Texts(np.frombuffer(joined + b"\0" * (-len(joined) % 8), dtype=np.uint64), offsets)
 
 
-Column = Texts | NDArray[Any]
+@dataclass(frozen=True)
+class Numbers:
+    """Hold 64-bit whole numbers, some of which may be null.
+
+    values     int64[k]; what stands where a null is means nothing
+    valid      address of a bit for each, set where there is no null; None: there is none
+    first_bit  the first bit that counts
+    """
+
+    values: NDArray[np.int64]
+    valid: int | None = None
+    first_bit: int = 0
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
-def as_texts(column: Column) -> Texts:
-    """Take a column that is known to hold texts."""
-    assert isinstance(column, Texts)
-    return column
-
-
-def as_numbers(column: Column) -> NDArray[Any]:
-    """Take a column that is known to hold numbers."""
-    assert isinstance(column, np.ndarray)
-    return column
+Column = Texts | Numbers | NDArray[Any]
 
 
 def _view(address: int | None, n_items: int, kind: Any) -> NDArray[Any]:
@@ -146,8 +151,9 @@ def _read_column(array: _Array, form: bytes) -> Column:
         if buffers[2] and buffers[2] % 8:
             words = np.frombuffer(ctypes.string_at(buffers[2], n_bytes).ljust((n_bytes + 7) // 8 * 8), dtype=np.uint64)
         return Texts(words, offsets)
-    kind = {b"i": np.int32, b"l": np.int64}[form]
-    return _view(buffers[1], n_rows + offset, kind)[offset:]
+    if form == b"l":
+        return Numbers(_view(buffers[1], n_rows + offset, np.int64)[offset:], buffers[0], offset)
+    return _view(buffers[1], n_rows + offset, np.int32)[offset:]
 
 
 class StreamError(Exception):
@@ -198,6 +204,13 @@ def _make_release(array: _Array) -> Callable[[], None]:
 
 _FAILED = 5
 """What a C function of a stream returns where it fails: EIO."""
+
+
+def _list_arrays(column: Column) -> list[NDArray[Any]]:
+    """List the buffers of a column without nulls."""
+    if isinstance(column, Texts):
+        return [column.offsets, column.words]
+    return [column.values if isinstance(column, Numbers) else column]
 
 
 class _Writer:
@@ -264,7 +277,7 @@ class _Writer:
         children = (_ArrayPointer * len(batch))()
         kept: list[Any] = [batch, children]
         for i, column in enumerate(batch):
-            arrays = [column.offsets, column.words] if isinstance(column, Texts) else [column]
+            arrays = _list_arrays(column)
             buffers = (ctypes.c_void_p * (1 + len(arrays)))(None, *(array.ctypes.data for array in arrays))
             n_buffers = 1 + len(arrays)
             child = _Array(len(column), 0, 0, n_buffers, 0, buffers, None, None, self._free_array, None)

@@ -11,6 +11,8 @@ TEXT, WHOLE, EITHER = "text", "integer", "untyped"
 """Families of id columns: text, integers, and CSV or all-null columns, which fit both."""
 
 _WHOLE_TYPES = "TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT UHUGEINT BIGNUM".split()
+_FIT_FOR_64_BITS = "TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER".split()
+NO_NUMBER = "CAST(NULL AS BIGINT)"
 _FLOAT_TYPES = ("FLOAT", "DOUBLE")
 _MIX_HINT = "Ids are text: give both as text, or both as integers; '007' and 7 are different ids."
 
@@ -50,6 +52,13 @@ def _find_json_family(session: Session, part: Part, role: str, name: str) -> str
 def mixed_types(role: str, examples: list[str]) -> InputError:
     """Make the error for integer ids beside text ids."""
     return InputError(f"{role}: some ids are integers and some are text.", examples=examples, hint=_MIX_HINT)
+
+
+def read_number(part: Part, name: str) -> str:
+    """Give the SQL that reads an id column as BIGINT; null where that cannot be, or would not be quicker."""
+    column = part.columns[name]
+    is_fit = column.type in _FIT_FOR_64_BITS and not column.expression.startswith("CAST")
+    return f"CAST({column.expression} AS BIGINT)" if is_fit else NO_NUMBER
 
 
 def read_id(session: Session, part: Part, role: str, name: str) -> tuple[str, str]:

@@ -9,10 +9,23 @@ from typing import Any
 from unsnarl.errors import InputError
 from unsnarl.files.arrow import Column
 from unsnarl.files.columns import PairColumns, find_pair_columns
-from unsnarl.files.identifiers import EITHER, TEXT, WHOLE, read_id
+from unsnarl.files.direct import Take
+from unsnarl.files.identifiers import EITHER, NO_NUMBER, TEXT, WHOLE, read_id, read_number
 from unsnarl.files.parts import FrameKind, Part, Source, show
 from unsnarl.files.records import RecordSource, agree_family, join_source
-from unsnarl.files.rows import View, count_rows, find_rows, guard, guard_stream, input_error, say_rows, unite
+from unsnarl.files.rows import (
+    Selection,
+    View,
+    can_scan,
+    count_rows,
+    find_rows,
+    guard,
+    guard_scan,
+    guard_stream,
+    input_error,
+    say_rows,
+    unite,
+)
 from unsnarl.files.scores import RANGES, read_score, to_units
 from unsnarl.files.session import Session, quote_text
 from unsnarl.files.sources import open_source
@@ -27,7 +40,8 @@ _LEADING_ZERO = "regexp_full_match(id, '[+-]?0[0-9]+')"
 class PairSource:
     """Hold PAIRS, ready to be read.
 
-    views     left_id, right_id (text), score_text (as written), units (score units, null for a bad score)
+    views     left_id, right_id (text), left_number, right_number (the same as BIGINT, where that can be),
+              score_text (as written), units (score units, null for a bad score)
     columns   the columns of the first part
     family    integer, text or untyped (CSV)
     joint     True where ids carry the name of their dataset (Splink with several datasets)
@@ -68,8 +82,26 @@ class PairSource:
 
     def stream(self, take: Callable[[list[Column]], None]) -> None:
         """Pass left id, right id and score units (-1 for a bad score) of all rows on, batch by batch."""
-        query = f"SELECT left_id, right_id, CAST(coalesce(units, -1) AS INTEGER) FROM ({self.query()})"
-        guard_stream(self.session, self.views, query, take)
+        guard_stream(self.session, self.views, self._query_rows(), take)
+
+    def _query_rows(self) -> str:
+        ids = "left_number, right_number" if self.has_numbers else "left_id, right_id"
+        return f"SELECT {ids}, CAST(coalesce(units, -1) AS INTEGER) FROM ({self.query()})"
+
+    def scan(self, take: Take) -> None:
+        """Do the same by the engine's own threads, without a copy; `can_scan` says whether that can be done."""
+        id_type = "BIGINT" if self.has_numbers else "VARCHAR"
+        guard_scan(self.session, self.views, Selection(self._query_rows(), (id_type, id_type, "INTEGER")), take)
+
+    @property
+    def has_numbers(self) -> bool:
+        """Say whether ids can be read as 64-bit whole numbers; they are texts all the same."""
+        return all(("left_number", NO_NUMBER) not in view.selected for view in self.views)
+
+    @property
+    def can_scan(self) -> bool:
+        """Say whether PAIRS are in files that can be read so."""
+        return can_scan(self.views)
 
     def find_type_problems(self, records: RecordSource | None) -> list[InputError]:
         """List what is wrong with the types of ids: integers here and texts there, or numbers with leading zeros."""
@@ -227,9 +259,14 @@ def _make_view(
         right = join_source(read_id(session, part, "PAIRS", columns.source_right)[0], right)
     score = read_score(part, columns.score)
     text = part.columns[columns.score].expression
+    numbers = [read_number(part, name) for name in (columns.left, columns.right)]
+    if NO_NUMBER in numbers or columns.source_left is not None:
+        numbers = [NO_NUMBER, NO_NUMBER]
     selected = (
         ("left_id", left),
         ("right_id", right),
+        ("left_number", numbers[0]),
+        ("right_number", numbers[1]),
         ("score_text", f"CAST({text} AS VARCHAR)"),
         ("units", to_units(score, score_kind)),
     )

@@ -9,9 +9,22 @@ from typing import Any
 from unsnarl.errors import InputError
 from unsnarl.files.arrow import Column
 from unsnarl.files.columns import SOURCE_COLUMN, find_record_column
-from unsnarl.files.identifiers import EITHER, mixed_types, read_id
+from unsnarl.files.direct import Take
+from unsnarl.files.identifiers import EITHER, NO_NUMBER, mixed_types, read_id, read_number
 from unsnarl.files.parts import FrameKind, Part, Source, show
-from unsnarl.files.rows import View, count_rows, find_rows, guard, guard_stream, input_error, say_rows, unite
+from unsnarl.files.rows import (
+    Selection,
+    View,
+    can_scan,
+    count_rows,
+    find_rows,
+    guard,
+    guard_scan,
+    guard_stream,
+    input_error,
+    say_rows,
+    unite,
+)
 from unsnarl.files.session import Session
 from unsnarl.files.sources import open_source
 from unsnarl.settings import Settings
@@ -73,12 +86,29 @@ class RecordSource:
         return self.joint_views
 
     def query(self, joint: bool = False) -> str:
-        """Give SQL with one column `id` (text), a row for each record."""
+        """Give SQL with a row for each record: `id` (text), and `number`, the same as BIGINT where that can be."""
         return unite(self.pick_views(joint))
 
     def stream(self, joint: bool, take: Callable[[list[Column]], None]) -> None:
         """Pass the ids on, batch by batch."""
-        guard_stream(self.session, self.pick_views(joint), self.query(joint), take)
+        guard_stream(self.session, self.pick_views(joint), self._select(joint).sql, take)
+
+    def has_numbers(self, joint: bool) -> bool:
+        """Say whether ids can be read as 64-bit whole numbers; they are texts all the same."""
+        return all(("number", NO_NUMBER) not in view.selected for view in self.pick_views(joint))
+
+    def _select(self, joint: bool) -> Selection:
+        """Select the ids, in whichever form is quicker."""
+        column, type_ = ("number", "BIGINT") if self.has_numbers(joint) else ("id", "VARCHAR")
+        return Selection(f"SELECT {column} FROM ({self.query(joint)})", (type_,))
+
+    def can_scan(self, joint: bool) -> bool:
+        """Say whether RECORDS are in files whose rows can be taken where they lie."""
+        return can_scan(self.pick_views(joint))
+
+    def scan(self, joint: bool, take: Take) -> None:
+        """Have the ids taken by the engine's own threads, without a copy."""
+        guard_scan(self.session, self.pick_views(joint), self._select(joint), take)
 
     def find_problems(self, joint: bool = False) -> list[InputError]:
         """List what breaks the contract: null or empty ids, ids that occur again."""
@@ -129,9 +159,12 @@ def _make_views(session: Session, source: Source, named: str | None) -> tuple[li
         name = find_record_column(part, source.role, named)
         expression, family = read_id(session, part, source.role, name)
         families.append((f"{part.name}, column {show(name)}", family))
-        views.append(View(part, (("id", expression),)))
+        views.append(View(part, (("id", expression), ("number", read_number(part, name)))))
         joint = _join_dataset(session, part, source.role, expression)
-        joint_views = None if joint is None or joint_views is None else [*joint_views, View(part, (("id", joint),))]
+        if joint is None or joint_views is None:
+            joint_views = None
+        else:
+            joint_views.append(View(part, (("id", joint), ("number", NO_NUMBER))))
     return views, joint_views, agree_family(source.role, families)
 
 

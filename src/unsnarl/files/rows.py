@@ -8,11 +8,20 @@ from typing import Any
 
 from unsnarl.errors import InputError
 from unsnarl.files.arrow import Column
+from unsnarl.files.direct import Take, is_possible
 from unsnarl.files.parts import Part, Scan, explain_failure
 from unsnarl.files.session import Columns, EngineError, Session
 
 N_EXAMPLES = 5
 ROW_NOTE = "(Rows are data rows, counted from 1; a header line is not counted.)"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Hold a query and the SQL types of its columns."""
+
+    sql: str
+    types: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,19 @@ def guard_stream(session: Session, views: Sequence[View], query: str, take: Call
     """Do as `guard`, and pass the rows on batch by batch; see Session.stream."""
     try:
         session.stream(query, take)
+    except EngineError as error:
+        raise explain_failure(session, [view.part for view in views], error) from None
+
+
+def can_scan(views: Sequence[View]) -> bool:
+    """Say whether `guard_scan` can be used: everything is in files that a database of its own can read."""
+    return is_possible() and all(view.part.scan is not None for view in views)
+
+
+def guard_scan(session: Session, views: Sequence[View], query: Selection, take: Take) -> None:
+    """Do as `guard`, and have the rows taken where they lie; see Session.scan."""
+    try:
+        session.scan(query.sql, query.types, take)
     except EngineError as error:
         raise explain_failure(session, [view.part for view in views], error) from None
 

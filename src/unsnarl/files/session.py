@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from unsnarl.errors import ResourceError, UsageError
 from unsnarl.files.arrow import Column, StreamError, keep_freed_memory, read_batches
+from unsnarl.files.direct import DirectError, Query, Take, scan
 from unsnarl.files.scratch import Scratch
 
 EngineError = duckdb.Error
@@ -110,31 +111,34 @@ class Session:
         self.threads = threads or count_processors()
         self._n_names = 0
         self._registered: list[Any] = []
-        limits = {} if memory_limit is None else {"memory_limit": _read_amount(memory_limit)}
+        self._limits = {} if memory_limit is None else {"memory_limit": _read_amount(memory_limit)}
         scratch = Scratch(None if temp_dir is None else os.fspath(temp_dir))
         self._temp_folder = scratch.path
         # Whoever is interrupted before `with` has begun, or forgets to close, leaves no folder behind.
         self._remove_temp_folder = weakref.finalize(self, scratch.remove)
         _make_scratch(scratch)
         try:
-            self._connection = self._connect(limits)
+            self._connection = self._connect()
             self._connection.execute("SET enable_progress_bar = false")
             self._keep_casts_out_of_readers()
         except BaseException:
             self._remove_temp_folder()
             raise
 
-    def _connect(self, limits: dict[str, str]) -> Any:
-        """Open the connection."""
-        config: dict[str, Any] = {
-            "threads": self.threads,
+    def _settings(self) -> dict[str, str]:
+        """Say how a database of this session is to be opened."""
+        return {
+            "threads": str(self.threads),
             "temp_directory": self._temp_folder,
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "python_enable_replacements": "false",
             "preserve_insertion_order": "true",
-            **limits,
+            **self._limits,
         }
+
+    def _connect(self) -> Any:
+        """Open the connection."""
+        config: dict[str, Any] = {**self._settings(), "python_enable_replacements": "false"}
         try:
             return duckdb.connect(":memory:", config=config)
         except EngineError as error:
@@ -146,8 +150,9 @@ class Session:
     def _keep_casts_out_of_readers(self) -> None:
         """Turn off the rule (DuckDB 2.0) that makes a TRY_CAST on a CSV column an error instead of a null."""
         known = {name for (name,) in self.rows("SELECT name FROM duckdb_optimizers()")}
-        if "type_pushdown" in known:
-            self._connection.execute("SET disabled_optimizers = 'type_pushdown'")
+        self._prelude = "SET disabled_optimizers = 'type_pushdown'" if "type_pushdown" in known else ""
+        if self._prelude:
+            self._connection.execute(self._prelude)
 
     def __enter__(self) -> Session:
         return self
@@ -220,6 +225,19 @@ class Session:
         keep_freed_memory()
         with self._long_buffers():
             self._work(lambda: _pump(lambda: self._connection.sql(query), take))
+
+    def scan(self, query: str, types: Sequence[str], take: Take) -> None:
+        """Run a query over files, and have its rows taken where they lie, by the engine's own threads; see direct.scan.
+
+        types  VARCHAR, BIGINT or INTEGER for each column
+
+        Raises what `rows` raises, and what `take` does.
+        """
+        with _engine_errors():
+            try:
+                scan(Query(query, types, self._settings(), self._prelude), take)
+            except DirectError as error:
+                raise _as_engine_error(error) from None
 
     @contextlib.contextmanager
     def _long_buffers(self) -> Iterator[None]:
@@ -304,7 +322,7 @@ def _put(waiting: queue.Queue[Any], item: object, stopped: threading.Event) -> N
 
 def _as_engine_error(error: BaseException) -> BaseException:
     """Put what a stream says into the class that the engine's own errors have."""
-    if not isinstance(error, StreamError):
+    if not isinstance(error, (StreamError, DirectError)):
         return error
     text = str(error)
     if text.startswith("Out of Memory"):

@@ -35,7 +35,7 @@ SCHEMAS = {
         "n_pairs_above_threshold": "BIGINT",
         "n_clusters": "INTEGER",
         "largest_cluster": "INTEGER",
-        "content_hash": "BIGINT",
+        "content_hash": "VARCHAR",
     },
 }
 """Columns of each table and their SQL types, in the order they are written."""
@@ -95,10 +95,10 @@ def _pack(column: NDArray[Any] | Names, start: int, stop: int) -> Column:
 
 
 def show_table(schema: Mapping[str, str], columns: TableColumns) -> Table:
-    """Show a table to the engine, batch by batch, under the names c0, c1, ...; a content_hash not known is 0."""
+    """Show a table to the engine, batch by batch, under the names c0, c1, ...; a content_hash not known is empty."""
     n_rows = len(columns[next(iter(schema))])
     if "content_hash" in schema and "content_hash" not in columns:
-        columns = {**columns, "content_hash": np.zeros(n_rows, dtype=np.int64)}
+        columns = {**columns, "content_hash": np.full(n_rows, "", dtype=object)}
 
     def batches() -> Iterator[list[Column]]:
         for start in range(0, n_rows, _BATCH_ROWS):

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unsnarl.errors import ResourceError
 from unsnarl.files.arrow import Texts as Packed
 from unsnarl.files.arrow import pack_objects
 from unsnarl.interning.ids import Ids, sort_texts
+from unsnarl.interning.memory import MEMORY, describe
+from unsnarl.kernels import columns
 from unsnarl.kernels import texts as kernels
 from unsnarl.kernels.texts import ABSENT, EMPTY
 from unsnarl.model import Index
 
 __all__ = ["ABSENT", "EMPTY", "Dictionary"]
 
+Columns = tuple[Index, Index, Index]
+"""left, right, score"""
+
 _GROWTH = 2
+_MAX_WORDS = 2**32
 _FIRST_TEXTS = 1 << 14
 
 
@@ -28,62 +36,104 @@ def _stretch(array: NDArray[Any], n_items: int) -> NDArray[Any]:
     return longer
 
 
+def make_room() -> columns.Room:
+    """Make room for one thread to look ids up."""
+    n_rows = columns.AT_ONCE_ROWS
+    starts, lengths = (np.empty(n_rows, dtype=np.int64) for _ in range(2))
+    hashes, slots = (np.empty(kernels.AT_ONCE + 1, dtype=np.uint64) for _ in range(2))
+    return columns.Room(
+        starts, lengths, np.empty(n_rows * columns.DIGIT_WORDS, dtype=np.uint64), kernels.Found(hashes, slots)
+    )
+
+
 class Dictionary:
     """Number texts.
 
-    mask  bits of the first hash that are used: fewer make it slow and change nothing, which is what tests want
-    keys  of the two hashes (default: drawn at random); they change nothing either
+    mask  bits of the hash that are used: fewer make it slow and change nothing, which is what tests want
+    key   of the hash (default: drawn at random); it changes nothing either
+
+    Several threads may number at a time.
 
     >>> words = Packed(np.frombuffer(b"abcab...", dtype=np.uint64), np.array([0, 2, 3, 5]))
     >>> Dictionary().number(words, adds=True).tolist()
     [0, 1, 0]
     """
 
-    def __init__(self, mask: int = 2**64 - 1, keys: tuple[int, int] | None = None) -> None:
+    def __init__(self, mask: int = 2**64 - 1, key: int | None = None) -> None:
         state = np.zeros(kernels.N_STATE, dtype=np.int64)
         state.view(np.uint64)[kernels.MASK] = mask
-        drawn = (secrets.randbits(64), secrets.randbits(64)) if keys is None else keys
-        state.view(np.uint64)[[kernels.KEY, kernels.OTHER_KEY]] = drawn
+        state.view(np.uint64)[kernels.KEY] = secrets.randbits(64) if key is None else key
+        state[kernels.N_WORDS] = 1
         self._texts = kernels.Texts(
             np.zeros(_FIRST_TEXTS * 4, dtype=np.uint64),
             np.zeros(_FIRST_TEXTS, dtype=np.int64),
-            np.zeros((_FIRST_TEXTS * 2, 2), dtype=np.uint64),
+            np.zeros(_FIRST_TEXTS * 2, dtype=np.uint64),
             state,
         )
-        self._room = kernels.Scratch(*(np.empty(kernels.AT_ONCE, dtype=np.uint64) for _ in range(4)))
+        self._room = make_room()
+        self._adding = threading.Lock()
 
     def __len__(self) -> int:
         return int(self._texts.state[kernels.N_TEXTS])
 
-    def number(self, packed: Packed, adds: bool, numbers: Index | None = None) -> Index:
+    def number(self, packed: Packed, adds: bool) -> Index:
         """Give the number of each text: ABSENT for what is not there, EMPTY for a text without a byte.
 
-        adds     True to take new texts in
-        numbers  where to write them (default: a new array)
+        adds  True to take new texts in
         """
-        if numbers is None:
-            numbers = np.empty(len(packed), dtype=np.int32)
-        done = 0
+        numbers = np.empty(len(packed), dtype=np.int32)
+        self.number_column(describe(packed), adds, numbers)
+        return numbers
+
+    def number_column(self, column: NDArray[np.int64], adds: bool, numbers: Index) -> None:
+        """Write the number of each row of a column, as `number` gives it; for one thread at a time."""
         # Words wrap around; without the compiler NumPy would warn of it.
         with np.errstate(over="ignore"):
+            for first in range(0, len(numbers), columns.AT_ONCE_ROWS):
+                # Piece by piece, so that what a piece adds the next one finds.
+                some = numbers[first : first + columns.AT_ONCE_ROWS]
+                piece = column.copy()
+                piece[columns.FIRST] += first
+                if columns.look_up_column(MEMORY, piece, self._texts, some, self._room) and adds:
+                    self.add_column(piece, some, self._room)
+
+    def number_rows(self, rows: NDArray[np.int64], adds: bool, out: Columns, room: columns.Room) -> None:
+        """Write the numbers of both ids and the score of each row.
+
+        rows  int64[3, 5]: two columns of ids and one of scores, as kernels/columns.py describes them
+        room  of this thread
+        """
+        with np.errstate(over="ignore"):
+            if columns.number_rows(MEMORY, rows, self._texts, out, room) and adds:
+                self.add_column(rows[0], out[0], room)
+                self.add_column(rows[1], out[1], room)
+
+    def add_column(self, column: NDArray[np.int64], numbers: Index, room: columns.Room) -> None:
+        """Add the ids of the rows whose number is ABSENT, and write their numbers."""
+        done = 0
+        with self._adding:
             while True:
-                done = kernels.find_texts(packed.words, packed.offsets, done, self._texts, adds, numbers, self._room)
-                if done == len(packed):
-                    return numbers
-                self._enlarge(int(packed.offsets[done + 1] - packed.offsets[done]))
+                done = columns.add_column(MEMORY, column, done, self._texts, numbers, room)
+                if done == len(numbers):
+                    return
+                self._enlarge(columns.measure_row(MEMORY, column, done, room))
 
     def _enlarge(self, longest: int) -> None:
-        """Make room for several times as much, and for one text of that many bytes."""
+        """Make room for several times as much, and for one text of that many bytes.
+
+        All is copied: another thread may be looking at what was there, and must not meet places that are not.
+        """
         arena, places, slots, state = self._texts
         n_texts, n_words = (int(state[which]) for which in (kernels.N_TEXTS, kernels.N_WORDS))
         if n_words + longest // 8 + 2 > len(arena):
-            arena = _stretch(arena[:n_words], _GROWTH * len(arena) + longest // 8 + 2)
+            arena = _stretch(arena[:n_words], min(_MAX_WORDS, _GROWTH * len(arena) + longest // 8 + 2))
+        if n_words + longest // 8 + 2 > len(arena):
+            raise ResourceError("The ids are longer, all together, than one run can hold (34 GB).", hint="Split them.")
         if n_texts == len(places):
             places = _stretch(places, _GROWTH * len(places))
-        if 3 * n_texts + 3 > 2 * len(slots):
-            slots = np.zeros((2 * len(slots), 2), dtype=np.uint64)
-            kernels.move_slots(self._texts.slots, slots)
-        self._texts = kernels.Texts(arena, places, slots, state)
+        larger = np.zeros(len(slots) * (2 if 2 * n_texts + 2 > len(slots) else 1), dtype=np.uint64)
+        kernels.move_slots(slots, larger)
+        self._texts = kernels.Texts(arena, places, larger, state)
 
     @staticmethod
     def number_all(ids: Ids, texts: NDArray[Any]) -> Index:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unsnarl.errors import ResourceError, UnsnarlError
-from unsnarl.files.arrow import Column, Table, as_numbers, as_texts
-from unsnarl.interning.dictionary import Dictionary
+from unsnarl.files.arrow import Column, Table
+from unsnarl.files.direct import Addresses
+from unsnarl.interning.dictionary import Dictionary, make_room
 from unsnarl.interning.ids import Ids
-from unsnarl.interning.store import PairStore
+from unsnarl.interning.memory import describe, describe_batch
+from unsnarl.interning.store import Columns, PairStore
+from unsnarl.kernels.columns import FIRST
 from unsnarl.kernels.partitions import N_BAD, N_EMPTY, N_UNKNOWN
 from unsnarl.model import Index
 from unsnarl.settings import Settings
@@ -40,6 +45,15 @@ class RecordRows(Protocol):
     def stream(self, joint: bool, take: Callable[[list[Column]], None]) -> None:
         """Pass the ids on, batch by batch."""
 
+    def has_numbers(self, joint: bool) -> bool:
+        """Say whether ids come as 64-bit whole numbers, not as texts."""
+
+    def can_scan(self, joint: bool) -> bool:
+        """Say whether `scan` can be used."""
+
+    def scan(self, joint: bool, take: Callable[[int, Addresses], None]) -> None:
+        """Have the ids taken where they lie, by several threads at a time."""
+
     def find_problems(self, joint: bool = False) -> Sequence[UnsnarlError]:
         """List null, empty and repeated ids, and files that cannot be read."""
 
@@ -56,6 +70,17 @@ class PairRows(Protocol):
 
     def stream(self, take: Callable[[list[Column]], None]) -> None:
         """Pass left id, right id and score units (-1: none) on, batch by batch."""
+
+    @property
+    def has_numbers(self) -> bool:
+        """Say whether ids come as 64-bit whole numbers, not as texts."""
+
+    @property
+    def can_scan(self) -> bool:
+        """Say whether `scan` can be used."""
+
+    def scan(self, take: Callable[[int, Addresses], None]) -> None:
+        """Have the same taken where it lies, by several threads at a time."""
 
     def find_type_problems(self, records: Any) -> Sequence[UnsnarlError]:
         """List id types that do not go together."""
@@ -88,7 +113,8 @@ class Interned:
         rank_of = np.empty(self.n_records, dtype=np.int32)
         rank_of[self.order] = np.arange(self.n_records, dtype=np.int32)
         blocks = [self.store.block(number) for number in range(self.store.n_blocks)]
-        a, b, score = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+        none = (np.zeros(0, dtype=np.int32),) * 3
+        a, b, score = (np.concatenate(parts) for parts in zip(none, *blocks, strict=True))
         a, b = rank_of[a], rank_of[b]
         return np.minimum(a, b), np.maximum(a, b), score
 
@@ -120,14 +146,26 @@ def _changed() -> UnsnarlError:
 def _read_records(pairs: PairRows, records: RecordRows, dictionary: Dictionary) -> None:
     """Take the ids of RECORDS in, refusing null, empty and repeated ones."""
     n_rows = 0
+    lock = threading.Lock()
 
     def take(columns: list[Column]) -> None:
         nonlocal n_rows
-        dictionary.number(as_texts(columns[0]), adds=True)
-        n_rows += len(columns[0])
+        numbers = np.empty(len(columns[0]), dtype=np.int32)
+        dictionary.number_column(describe(columns[0]), True, numbers)
+        n_rows += len(numbers)
+
+    def take_places(n_found: int, columns: Addresses) -> None:
+        nonlocal n_rows
+        numbers = np.empty(n_found, dtype=np.int32)
+        with lock:
+            dictionary.number_column(describe_batch(columns, records.has_numbers(pairs.joint))[0], True, numbers)
+            n_rows += n_found
 
     try:
-        records.stream(pairs.joint, take)
+        if records.can_scan(pairs.joint):
+            records.scan(pairs.joint, take_places)
+        else:
+            records.stream(pairs.joint, take)
     except UnsnarlError:
         # Looking for problems reads RECORDS again, and may know better what is wrong.
         _raise_first(records.find_problems(pairs.joint))
@@ -137,44 +175,76 @@ def _read_records(pairs: PairRows, records: RecordRows, dictionary: Dictionary) 
         raise _changed()
 
 
-class _Reader:
-    """Take batches of PAIRS, and store them in blocks."""
+class _Block:
+    """Rows that wait until there are enough of them to be stored; of one thread at a time."""
 
-    def __init__(self, dictionary: Dictionary, store: PairStore, adds: bool) -> None:
+    def __init__(self) -> None:
+        self.n_rows = 0
+        self.room = make_room()
+        self._columns = tuple(np.empty(BLOCK_ROWS, dtype=np.int32) for _ in range(3))
+
+    def next_rows(self, n_rows: int) -> Columns:
+        """Give room for more rows."""
+        left, right, score = (column[self.n_rows : self.n_rows + n_rows] for column in self._columns)
+        return left, right, score
+
+    def take_rows(self) -> Columns:
+        """Give all rows, and be empty."""
+        left, right, score = (column[: self.n_rows] for column in self._columns)
+        self.n_rows = 0
+        return left, right, score
+
+
+class _Reader:
+    """Take batches of PAIRS, and store them in blocks; several threads may bring some at a time."""
+
+    def __init__(self, dictionary: Dictionary, store: PairStore, adds: bool, has_numbers: bool) -> None:
         self._dictionary = dictionary
         self._store = store
         self._adds = adds
-        self._block = tuple(np.empty(BLOCK_ROWS, dtype=np.int32) for _ in range(3))
-        self._n_held = 0
+        self._has_numbers = has_numbers
+        self._idle: list[_Block] = []
+        self._lock = threading.Lock()
         self.n_rows = 0
 
     def take(self, columns: list[Column]) -> None:
-        """Number the ids of a batch."""
-        n_rows = len(columns[2])
-        if self._n_held + n_rows > BLOCK_ROWS:
-            self.flush()
-        held = slice(self._n_held, self._n_held + n_rows)
-        block = self._block if n_rows <= BLOCK_ROWS else tuple(np.empty(n_rows, dtype=np.int32) for _ in range(3))
-        for column, numbers in zip(columns[:2], block[:2], strict=True):
-            self._dictionary.number(as_texts(column), self._adds, numbers[held])
-        block[2][held] = as_numbers(columns[2])
-        if block is self._block:
-            self._n_held += n_rows
-        else:
-            self._store.add(*block)
+        """Number the ids of a batch of a stream."""
+        self._number(np.array([describe(column) for column in columns]), len(columns[2]))
+
+    def take_places(self, n_rows: int, columns: Addresses) -> None:
+        """Number the ids of a batch that lies in the engine's memory."""
+        self._number(describe_batch(columns, self._has_numbers), n_rows)
+
+    def _number(self, columns: NDArray[np.int64], n_rows: int) -> None:
+        for first in range(0, n_rows, BLOCK_ROWS):
+            self._number_some(columns, min(BLOCK_ROWS, n_rows - first))
+            columns[:, FIRST] += BLOCK_ROWS
+
+    def _number_some(self, columns: NDArray[np.int64], n_rows: int) -> None:
+        """Number at most a block of rows."""
+        try:
+            block = self._idle.pop()
+        except IndexError:
+            block = _Block()
+        if block.n_rows + n_rows > BLOCK_ROWS:
+            self._store.add(*block.take_rows())
+        self._dictionary.number_rows(columns, self._adds, block.next_rows(n_rows), block.room)
+        block.n_rows += n_rows
+        self._idle.append(block)
         if len(self._dictionary) > MAX_RECORDS:
             raise ResourceError(
                 f"There are more records than one run can number ({MAX_RECORDS:,}).", hint="Split them."
             )
-        self.n_rows += n_rows
-        if self._store.progress is not None:
-            self._store.progress.update(self.n_rows)
+        with self._lock:
+            self.n_rows += n_rows
+            if self._store.progress is not None:
+                self._store.progress.update(self.n_rows)
 
     def flush(self) -> None:
         """Store what is held."""
-        left, right, score = (block[: self._n_held] for block in self._block)
-        self._store.add(left, right, score)
-        self._n_held = 0
+        for block in self._idle:
+            self._store.add(*block.take_rows())
+        self._idle.clear()
 
 
 def _show_ids(session: Engine, ids: Ids, n_known: int) -> str:
@@ -216,10 +286,13 @@ def intern(
     n_known = len(dictionary)
     adds = records is None or settings.allow_unknown_ids
     store = PairStore() if store is None else store
-    reader = _Reader(dictionary, store, adds)
+    reader = _Reader(dictionary, store, adds, pairs.has_numbers)
     if store.progress is not None:
         store.progress.start("reading", pairs.count_quickly(), "rows")
-    pairs.stream(reader.take)
+    if pairs.can_scan:
+        pairs.scan(reader.take_places)
+    else:
+        pairs.stream(reader.take)
     reader.flush()
     if store.progress is not None:
         store.progress.finish()

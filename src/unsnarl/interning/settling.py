@@ -20,6 +20,8 @@ from unsnarl.kernels.connected_components import point_at_smallest, tie_pairs
 from unsnarl.model import Components, Index, Pairs, to_score_units
 
 N_EXAMPLES = 5
+_LEAST_BITS, _BITS_PER_ROW = 6, 16
+"""Bits of a table that shows which pairs cannot be there twice: a word at least, and a few for each row."""
 _KEEP = {
     "error": canonical.KEEP_MAX,
     "max": canonical.KEEP_MAX,
@@ -102,6 +104,34 @@ def _find_same(left: Index, right: Index, score: Index) -> NDArray[np.int64]:
     return np.flatnonzero(same)
 
 
+def _list_suspects(store: PairStore, partition: int) -> tuple[NDArray[np.int64], Index, Index]:
+    """List all rows of a partition whose pair is in another one too, and a few others: places, left, right."""
+    n_rows = store.n_rows(partition)
+    n_bits = max(_LEAST_BITS, (_BITS_PER_ROW * n_rows).bit_length())
+    once, twice = (np.zeros(1 << n_bits - _LEAST_BITS, dtype=np.uint64) for _ in range(2))
+    n_met = sum(kernels.note_pairs(left, right, n_bits, once, twice) for left, right, _ in store.parts(partition))
+    places, lefts, rights = ([np.zeros(0, dtype=kind)] for kind in (np.int64, np.int32, np.int32))
+    begin = 0
+    for left, right, _ in store.parts(partition) if n_met else ():
+        rows = np.empty(len(left) + 1, dtype=np.int32)
+        found = rows[: kernels.find_suspects(left, right, n_bits, twice, rows)]
+        places.append(found + begin)
+        lefts.append(left[found])
+        rights.append(right[found])
+        begin += len(left)
+    return np.concatenate(places), np.concatenate(lefts), np.concatenate(rights)
+
+
+def _find_repeated(store: PairStore, partition: int) -> NDArray[np.int64]:
+    """Find the rows of a partition whose pair is in another one too."""
+    places, left, right = _list_suspects(store, partition)
+    n_slots = 1 << max(4, int(1.3 * len(left)).bit_length())
+    keys, firsts = np.zeros(n_slots, dtype=np.uint64), np.empty(n_slots, dtype=np.int32)
+    is_repeated = np.zeros(len(left), dtype=np.bool_)
+    kernels.mark_repeats(left, right, keys, firsts, is_repeated)
+    return places[is_repeated]
+
+
 class _Settling:
     """Settle the partitions of one store, on several threads. Records go by their numbers here."""
 
@@ -117,15 +147,14 @@ class _Settling:
 
     def settle(self, partition: int) -> None:
         """Give every pair of a partition one row."""
-        left, right, score = self._store.load(partition)
-        n_slots = 1 << max(4, int(1.3 * len(left)).bit_length())
-        keys, firsts = np.zeros(n_slots, dtype=np.uint64), np.empty(n_slots, dtype=np.int32)
-        is_repeated = np.zeros(len(left), dtype=np.bool_)
         # Words wrap around; without the compiler NumPy would warn of it.
         with np.errstate(over="ignore"):
-            n_marked = kernels.mark_repeats(left, right, keys, firsts, is_repeated)
-        if n_marked:
-            self._store.replace(partition, self._squeeze((left, right, score), is_repeated))
+            repeated = _find_repeated(self._store, partition)
+        if len(repeated):
+            rows = self._store.load(partition)
+            is_repeated = np.zeros(len(rows[0]), dtype=np.bool_)
+            is_repeated[repeated] = True
+            self._store.replace(partition, self._squeeze(rows, is_repeated))
 
     def _squeeze(self, rows: Columns, is_repeated: np.ndarray) -> Columns:
         """Keep one row of each repeated pair."""
@@ -166,12 +195,21 @@ def _tie_blocks(store: PairStore, n_records: int, threshold: float) -> Index:
 def _gather_inside(store: PairStore, component_of: Index, threads: int) -> Columns:
     """Copy out the pairs inside components, by numbers of records."""
     found: dict[int, list[Index]] = {}
+    n_records = len(component_of)
+    is_tied = np.zeros(n_records // 64 + 1, dtype=np.uint64)
+    kernels.mark_tied(component_of, np.zeros(n_records, dtype=np.int32), is_tied)
+    # What one block was copied to serves the next: fresh memory costs more than the copying.
+    rooms: list[Columns] = []
 
     def gather(number: int) -> None:
         rows = store.block(number)
-        left, right, score = (np.empty(len(rows[0]) + 1, dtype=np.int32) for _ in range(3))
-        n_kept = kernels.keep_inside(rows, component_of, (left, right, score))
-        found[number] = [column[:n_kept].copy() for column in (left, right, score)]
+        room = rooms.pop() if rooms else (np.empty(0, np.int32),) * 3
+        if len(room[0]) < len(rows[0]):
+            left, right, score = (np.empty(len(rows[0]), dtype=np.int32) for _ in range(3))
+            room = (left, right, score)
+        n_kept = kernels.keep_inside(rows, is_tied, component_of, room)
+        found[number] = [column[:n_kept].copy() for column in room]
+        rooms.append(room)
 
     run_side_by_side(gather, store.n_blocks, threads)
     none = [np.zeros(0, dtype=np.int32)] * 3

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +19,7 @@ from unsnarl.errors import ResourceError
 from unsnarl.kernels import partitions as kernels
 from unsnarl.model import Index, Progress
 
-N_BITS = 10
+N_BITS = 6
 N_PARTITIONS = 1 << N_BITS
 ROW_BYTES = 12
 
@@ -107,6 +109,7 @@ class PairStore:
     def __init__(self, room_bytes: int = 2**62, folder: str | None = None, progress: Progress | None = None) -> None:
         self.progress = progress
         self.tally = np.zeros(kernels.N_TALLIES, dtype=np.int64)
+        self._lock = threading.Lock()
         self._room_bytes = room_bytes
         self._folder = folder
         self._blocks: list[tuple[_Block, NDArray[np.int64]]] = []
@@ -123,17 +126,23 @@ class PairStore:
         return len(self._blocks)
 
     def add(self, left: Index, right: Index, score: Index) -> None:
-        """Take rows in; those without two different records, or without a score (negative), are counted only."""
-        starts = np.zeros(N_PARTITIONS + 2, dtype=np.int64)
+        """Take rows in; those without two different records, or without a score (negative), are counted only.
+
+        Several threads may bring some at a time.
+        """
+        starts, tally = np.zeros(N_PARTITIONS + 2, dtype=np.int64), np.zeros(kernels.N_TALLIES, dtype=np.int64)
         new_left, new_right, new_score = (np.empty(len(left), dtype=np.int32) for _ in range(3))
         # Words wrap around; without the compiler NumPy would warn of it.
         with np.errstate(over="ignore"):
-            kernels.partition_pairs((left, right, score), N_BITS, (new_left, new_right, new_score), starts, self.tally)
+            kernels.partition_pairs((left, right, score), N_BITS, (new_left, new_right, new_score), starts, tally)
         n_rows = int(starts[-2])
-        self._room_bytes -= n_rows * ROW_BYTES
         rows = (new_left[:n_rows], new_right[:n_rows], new_score[:n_rows])
-        block = _MemoryBlock(rows) if self._room_bytes >= 0 or not n_rows else _FileBlock(rows, self._folder)
-        self._n_kept += np.diff(starts[:-1])
+        with self._lock:
+            self.tally += tally
+            self._room_bytes -= n_rows * ROW_BYTES
+            fits = self._room_bytes >= 0 or not n_rows
+            self._n_kept += np.diff(starts[:-1])
+        block = _MemoryBlock(rows) if fits else _FileBlock(rows, self._folder)
         self._blocks.append((block, starts))
 
     def clear(self) -> None:
@@ -156,12 +165,20 @@ class PairStore:
             spans.append((block, start, stop, end))
         return spans
 
+    def parts(self, partition: int) -> Iterator[Columns]:
+        """Give the rows of a partition, block by block; not to be written to."""
+        for block, start, stop, _ in self._spans(partition, int(self._n_kept[partition])):
+            if stop > start:
+                yield block.read(start, stop)
+
+    def n_rows(self, partition: int) -> int:
+        """Count the rows of a partition."""
+        return int(self._n_kept[partition])
+
     def load(self, partition: int) -> Columns:
         """Copy a partition together."""
-        spans = self._spans(partition, int(self._n_kept[partition]))
-        parts = [block.read(start, stop) for block, start, stop, _ in spans if stop > start]
         none = (np.zeros(0, dtype=np.int32),) * 3
-        left, right, score = (np.concatenate(columns) for columns in zip(none, *parts, strict=True))
+        left, right, score = (np.concatenate(columns) for columns in zip(none, *self.parts(partition), strict=True))
         return left, right, score
 
     def replace(self, partition: int, rows: Columns) -> None:

@@ -1,14 +1,16 @@
-"""A dictionary of texts: open addressing over two hashes of each.
+"""A dictionary of texts: open addressing over a hash, and every match compared byte by byte.
 
-    slots[2 s]      0: free; else the first hash of a text
-    slots[2 s + 1]  the upper half of its second hash, and below it its number
-    arena           a text is a head word (its length in bytes) and its bytes in words, zeros after them
-    places[i]       where text i begins in the arena
+    slots[s]    0: free; else the upper half is a text's hash, the lower half where it stands in the arena
+    arena       a text is a head word (its number above, its length in bytes below) and its bytes in words, zeros after
+                them; word 0 is nobody's
+    places[i]   where text i begins in the arena
 
-Texts whose first hashes agree are told apart by the second, which is independent of it: both are keyed, with keys
-drawn anew in every process, so that nobody can make texts that agree. 96 bits are compared, and not the bytes: that
-would be one more trip to main memory for every id of every pair. `mask` keeps as few bits of the first hash as a test
-wants. Words are little-endian, as on every machine NumPy's wheels are made for.
+Two texts of one hash stand in two slots, and are told apart by their bytes: nothing is left to chance. The hash is
+keyed, with a key drawn anew in every process, so that nobody can make many texts of one hash. `mask` keeps as few bits
+of it as a test wants. Words are little-endian, as on every machine NumPy's wheels are made for.
+
+Several threads may look up while one adds. A slot is one word, written last: who reads it too early, or reads bytes
+that are not all there yet, finds nothing, and looks again when it is his turn to add.
 """
 
 from __future__ import annotations
@@ -20,12 +22,11 @@ import numpy as np
 from unsnarl.kernels.arrays import Int32, Int64, Word, Words
 from unsnarl.kernels.jit import kernel
 
-N_TEXTS, N_WORDS, MASK, KEY, OTHER_KEY, N_STATE = 0, 1, 2, 3, 4, 5
+N_TEXTS, N_WORDS, MASK, KEY, N_STATE = 0, 1, 2, 3, 4
 AT_ONCE = 512
 ABSENT, EMPTY = -1, -2
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
-_OTHER = np.uint64(0xC2B2AE3D27D4EB4F)
 _ZERO, _ONE, _THREE, _SEVEN, _EIGHT, _LAST = (np.uint64(i) for i in (0, 1, 3, 7, 8, 64))
 _HALF = np.uint64(32)
 _LOW = np.uint64(2**32 - 1)
@@ -34,11 +35,10 @@ _LOW = np.uint64(2**32 - 1)
 class Texts(NamedTuple):
     """Hold the dictionary.
 
-    arena   uint64[c]        all texts
-    places  int64[k]         where each begins; k is how many there is room for
-    slots   uint64[2**b, 2]  at most two in three of them taken
-    state   int64[N_STATE]   N_TEXTS so far, N_WORDS of the arena in use, MASK: bits of the first hash that are used,
-                             KEY and OTHER_KEY of the hashes
+    arena   uint64[c]     all texts, c at most 2**32
+    places  int64[k]      where each begins; k is how many there is room for
+    slots   uint64[2**b]  at most half of them taken
+    state   int64[N_STATE]   N_TEXTS so far, N_WORDS of the arena in use, MASK: bits of the hash that are used, KEY
     """
 
     arena: Words
@@ -47,13 +47,24 @@ class Texts(NamedTuple):
     state: Int64
 
 
-class Scratch(NamedTuple):
-    """Room for both hashes of AT_ONCE texts, and for what the slots hold where they are looked for first."""
+class Spans(NamedTuple):
+    """Say where some texts stand: text i is `lengths[i]` bytes from byte `starts[i]` of words.
+
+    words    uint64[...]
+    starts   int64[k]
+    lengths  int64[k]
+    """
+
+    words: Words
+    starts: Int64
+    lengths: Int64
+
+
+class Found(NamedTuple):
+    """Room for the hashes of AT_ONCE texts, and for what AT_ONCE + 1 slots hold where they are looked for first."""
 
     hashes: Words
-    checks: Words
-    found: Words
-    numbers: Words
+    slots: Words
 
 
 @kernel
@@ -72,128 +83,156 @@ def _read_word(words: Words, at: Word, n_left: Word) -> Word:
 
 
 @kernel
-def _mix(mixed: Word, other: Word, word: Word) -> tuple[Word, Word]:
-    """Return two hashes with one more word mixed in, in two ways that have nothing in common.
-
-    Needs: unsigned. Overwrites: nothing. Ties: none.
-    """
-    mixed = (mixed ^ word) * _MIX
-    other = (other + word) * _OTHER
-    return mixed ^ mixed >> _HALF, other << np.uint64(29) | other >> np.uint64(35)
-
-
-@kernel
-def _hash_text(words: Words, at: Word, length: Word, state: Int64) -> tuple[Word, Word]:
-    """Return two hashes of the `length` bytes from byte `at`; the first is never 0, the second has 32 bits.
+def _hash_text(words: Words, at: Word, length: Word, state: Int64) -> Word:
+    """Return a hash of the `length` bytes from byte `at`, of 32 bits.
 
     Needs: unsigned, the bytes are there. Overwrites: nothing.
-    Each turn: the two are of the length and the bytes before `at`. Ties: none.
+    Each turn: it is of the length and the bytes before `at`. Ties: none.
     """
     mixed = np.uint64(state[KEY]) ^ length * _ODD
-    other = np.uint64(state[OTHER_KEY]) + length * _OTHER
     shift, place = (at & _SEVEN) * _EIGHT, at >> _THREE
     for _ in range(length >> _THREE):
         word = words[place]
         place += _ONE
         if shift != _ZERO:
             word = word >> shift | words[place] << (_LAST - shift)
-        mixed, other = _mix(mixed, other, word)
+        mixed = (mixed ^ word) * _MIX
+        mixed ^= mixed >> _HALF
     if length & _SEVEN != _ZERO:
         rest = length & _SEVEN
-        mixed, other = _mix(mixed, other, _read_word(words, at + length - rest, rest))
-    mixed = (mixed * _ODD) & np.uint64(state[MASK])
-    other = (other ^ other >> _HALF) * _ODD
-    return (mixed ^ mixed >> np.uint64(29)) | _ONE, other >> _HALF
+        mixed = (mixed ^ _read_word(words, at + length - rest, rest)) * _MIX
+        mixed ^= mixed >> _HALF
+    mixed *= _ODD
+    return (mixed >> _HALF) & np.uint64(state[MASK])
 
 
 @kernel
-def _add(texts: Texts, words: Words, span: Int64) -> int:
-    """Add the bytes span[0] .. span[1] - 1 as a new text; return its number, or ABSENT without room.
+def _is_text(arena: Words, place: Word, words: Words, at: Word, length: Word) -> bool:
+    """Say whether the text at `place` has the `length` bytes from byte `at`.
+
+    Needs: unsigned, the bytes are there. Overwrites: nothing. Each turn: the bytes before `at` agree. Ties: none.
+    """
+    if arena[place] & _LOW != length:
+        return False
+    shift, source = (at & _SEVEN) * _EIGHT, at >> _THREE
+    for _ in range(length >> _THREE):
+        word = words[source]
+        source += _ONE
+        if shift != _ZERO:
+            word = word >> shift | words[source] << (_LAST - shift)
+        place += _ONE
+        if arena[place] != word:
+            return False
+    rest = length & _SEVEN
+    return rest == _ZERO or arena[place + _ONE] == _read_word(words, at + length - rest, rest)
+
+
+@kernel
+def _find_slot(hashed: Word, texts: Texts, spans: Spans, i: int) -> tuple[Word, Word]:
+    """Return the slot of text i and what it holds, or the free one where it belongs and 0.
+
+    Needs: the hash is that of the text. Overwrites: nothing. Each turn: the slots before `slot` hold other texts.
+    """
+    last = np.uint64(len(texts.slots) - 1)
+    at, length = np.uint64(spans.starts[i]), np.uint64(spans.lengths[i])
+    slot = hashed & last
+    while True:
+        found = texts.slots[slot]
+        if found == _ZERO:
+            return slot, found
+        if found >> _HALF == hashed and _is_text(texts.arena, found & _LOW, spans.words, at, length):
+            return slot, found
+        slot = (slot + _ONE) & last
+
+
+@kernel
+def _add(texts: Texts, spans: Spans, i: int) -> int:
+    """Add text i as a new one; return where it begins, or ABSENT without room.
 
     Needs: nothing. Overwrites: texts but for the slots. Each turn: another word is copied.
     """
     number, place = texts.state[N_TEXTS], texts.state[N_WORDS]
-    at, length = np.uint64(span[0]), np.uint64(span[1] - span[0])
-    n_words = 1 + (span[1] - span[0] + 7) // 8
-    if number == len(texts.places) or place + n_words > len(texts.arena) or 3 * number + 3 > 2 * len(texts.slots):
+    at, length = np.uint64(spans.starts[i]), np.uint64(spans.lengths[i])
+    n_words = 1 + (spans.lengths[i] + 7) // 8
+    if number == len(texts.places) or place + n_words > len(texts.arena) or 2 * number + 2 > len(texts.slots):
         return ABSENT
-    texts.arena[place] = length
-    for i in range(place + 1, place + n_words):
-        texts.arena[i] = _read_word(words, at, length)
+    texts.arena[place] = np.uint64(number) << _HALF | length
+    for k in range(place + 1, place + n_words):
+        texts.arena[k] = _read_word(spans.words, at, length)
         at += _EIGHT
         length -= min(length, _EIGHT)
     texts.places[number] = place
     texts.state[N_TEXTS] = number + 1
     texts.state[N_WORDS] = place + n_words
-    return number
+    return place
 
 
 @kernel
-def _look_up(hashed: Word, check: Word, texts: Texts, words: Words, span: Int64, adds: bool) -> int:
-    """Return the number of the text with these hashes, slot by slot; see find_texts.
+def look_up(spans: Spans, texts: Texts, numbers: Int32, room: Found) -> int:
+    """Write the number of each text: ABSENT for what is not there, EMPTY for a text without a byte; count the absent.
 
-    Needs: the hashes are of bytes span[0] .. span[1] - 1 of words. Overwrites: with `adds` texts.
-    Each turn: the slots before `slot` hold other texts.
+    Needs: numbers int32[len(spans.starts)]; nobody else writes there. Overwrites: numbers, room.
+    Each turn: AT_ONCE more numbers are written; each loop does one thing, so that many reads of main memory are under
+    way at once.
     """
-    n_slots = np.uint64(len(texts.slots) - 1)
-    slot = hashed >> _ONE & n_slots
-    while texts.slots[slot, 0] != _ZERO:
-        if texts.slots[slot, 0] == hashed and texts.slots[slot, 1] >> _HALF == check:
-            return np.int64(texts.slots[slot, 1] & _LOW)
-        slot = (slot + _ONE) & n_slots
-    if not adds:
-        return ABSENT
-    number = _add(texts, words, span)
-    if number != ABSENT:
-        texts.slots[slot, 0] = hashed
-        texts.slots[slot, 1] = check << _HALF | np.uint64(number)
-    return number
-
-
-@kernel
-def _hash_batch(words: Words, offsets: Int64, texts: Texts, room: Scratch) -> None:
-    """Hash some texts, and read the slots where they are looked for first.
-
-    Needs: text i is bytes offsets[i] .. offsets[i + 1] - 1. Overwrites: room.
-    Each loop does one thing, so that many reads of main memory are under way at once.
-    """
-    n_texts = len(offsets) - 1
-    for i in range(n_texts):
-        length = np.uint64(offsets[i + 1] - offsets[i])
-        room.hashes[i], room.checks[i] = _hash_text(words, np.uint64(offsets[i]), length, texts.state)
-    n_slots = np.uint64(len(texts.slots) - 1)
-    for i in range(n_texts):
-        slot = room.hashes[i] >> _ONE & n_slots
-        room.found[i] = texts.slots[slot, 0]
-        room.numbers[i] = texts.slots[slot, 1]
-
-
-@kernel
-def find_texts(
-    words: Words, offsets: Int64, first: int, texts: Texts, adds: bool, numbers: Int32, room: Scratch
-) -> int:
-    """Write the number of each of many texts, from the `first` on; with `adds` new ones are added.
-
-    Needs: text i is bytes offsets[i] .. offsets[i + 1] - 1 of words. Overwrites: numbers (ABSENT for what is not
-    there, EMPTY for a text without a byte), room, and with `adds` texts. Returns the place of the first text not done:
-    all are done, or the dictionary has no room and must be enlarged. Each turn: AT_ONCE more have their numbers.
-    """
-    n_texts = len(offsets) - 1
-    for begin in range(first, n_texts, AT_ONCE):
+    n_texts, n_absent = len(spans.starts), 0
+    last = np.uint64(len(texts.slots) - 1)
+    for begin in range(0, n_texts, AT_ONCE):
         end = min(begin + AT_ONCE, n_texts)
-        _hash_batch(words, offsets[begin : end + 1], texts, room)
         for i in range(begin, end):
-            j = i - begin
-            if room.found[j] == room.hashes[j] and room.numbers[j] >> _HALF == room.checks[j]:
-                numbers[i] = np.int64(room.numbers[j] & _LOW)
-            elif offsets[i] == offsets[i + 1]:
+            at, length = np.uint64(spans.starts[i]), np.uint64(spans.lengths[i])
+            room.hashes[i - begin] = _hash_text(spans.words, at, length, texts.state)
+        for j in range(end - begin):
+            first, second = texts.slots[room.hashes[j] & last], texts.slots[(room.hashes[j] + _ONE) & last]
+            room.slots[j] = first if first >> _HALF == room.hashes[j] else second
+        for j in range(end - begin):
+            slot = (room.hashes[j] + _ONE) & last
+            while room.slots[j] != _ZERO and room.slots[j] >> _HALF != room.hashes[j]:
+                slot = (slot + _ONE) & last
+                room.slots[j] = texts.slots[slot]
+        # To look at the head and the last word is to ask for both before the first is needed.
+        asked = _ZERO
+        for j in range(end - begin):
+            place = np.int64(room.slots[j] & _LOW)
+            tail = min(place + (spans.lengths[begin + j] + 7 >> 3), len(texts.arena) - 1)
+            asked |= texts.arena[place] | texts.arena[tail]
+        room.slots[AT_ONCE] = asked
+        for i in range(begin, end):
+            if spans.lengths[i] == 0:
                 numbers[i] = EMPTY
+                continue
+            found, hashed = room.slots[i - begin], room.hashes[i - begin]
+            at, length = np.uint64(spans.starts[i]), np.uint64(spans.lengths[i])
+            if found >> _HALF != hashed or not _is_text(texts.arena, found & _LOW, spans.words, at, length):
+                _, found = _find_slot(hashed, texts, spans, i)
+            if found == _ZERO:
+                numbers[i] = ABSENT
+                n_absent += 1
             else:
-                number = _look_up(room.hashes[j], room.checks[j], texts, words, offsets[i : i + 2], adds)
-                if number == ABSENT and adds:
-                    return i
-                numbers[i] = number
-    return n_texts
+                numbers[i] = np.int64(texts.arena[found & _LOW] >> _HALF)
+    return n_absent
+
+
+@kernel
+def add_absent(spans: Spans, begin: int, texts: Texts, numbers: Int32) -> int:
+    """Add the texts from `begin` on whose number is ABSENT; return how many are done: fewer than all for lack of room.
+
+    Needs: numbers as look_up wrote them; nobody else adds. Overwrites: texts, numbers.
+    Each turn: texts begin .. i have their numbers, in the order they are met.
+    """
+    for i in range(begin, len(spans.starts)):
+        if numbers[i] != ABSENT:
+            continue
+        hashed = _hash_text(spans.words, np.uint64(spans.starts[i]), np.uint64(spans.lengths[i]), texts.state)
+        slot, found = _find_slot(hashed, texts, spans, i)
+        if found == _ZERO:
+            place = _add(texts, spans, i)
+            if place == ABSENT:
+                return i
+            found = hashed << _HALF | np.uint64(place)
+            texts.slots[slot] = found
+        numbers[i] = np.int64(texts.arena[found & _LOW] >> _HALF)
+    return len(spans.starts)
 
 
 @kernel
@@ -202,13 +241,13 @@ def move_slots(slots: Words, larger: Words) -> None:
 
     Needs: larger all 0, and longer. Overwrites: larger. Each turn: what is in slots 0 .. i can be found there.
     """
-    n_slots = np.uint64(len(larger) - 1)
+    last = np.uint64(len(larger) - 1)
     for i in range(len(slots)):
-        if slots[i, 0] != _ZERO:
-            slot = slots[i, 0] >> _ONE & n_slots
-            while larger[slot, 0] != _ZERO:
-                slot = (slot + _ONE) & n_slots
-            larger[slot, 0], larger[slot, 1] = slots[i, 0], slots[i, 1]
+        if slots[i] != _ZERO:
+            slot = slots[i] >> _HALF & last
+            while larger[slot] != _ZERO:
+                slot = (slot + _ONE) & last
+            larger[slot] = slots[i]
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""What an interrupted run had read, taken up again: the pairs inside components, and the ids."""
+"""What an interrupted run had done, taken up again: the pairs inside components and the ids; then the merges."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 from unsnarl.files.checkpoints import Checkpoints, describe_files
 from unsnarl.files.runs import find_versions
 from unsnarl.interning import Ids
-from unsnarl.model import Components, Pairs
+from unsnarl.model import Components, Forest, Pairs
 from unsnarl.report.intake import Input, Opened
 from unsnarl.settings import Settings
 
 _PHASE = "settled"
+_COLUMNS = ("component", "left", "right", "distance", "size")
 _WITHOUT_A_SAY = ("cut", "linkage", "threads", "memory_limit", "temp_dir", "checksums")
 """Settings that the pairs and components do not depend on."""
 
@@ -64,3 +65,29 @@ def save_input(target: str, opened: Opened, settings: Settings, given: Input) ->
     }
     facts = {"counts": dict(given.counts), "notes": list(given.notes)}
     _open(target, opened, settings).save(_PHASE, arrays, facts)
+
+
+def load_forest(target: str | None, opened: Opened, settings: Settings) -> Forest | None:
+    """Take up the merges that an earlier run kept beside `target`, or None where there are none of this input."""
+    if target is None or not opened.paths:
+        return None
+    found = _open(target, opened, settings).load(f"linked-{settings.linkage}")
+    if found is None:
+        return None
+    arrays, facts = found
+    return Forest(
+        component=arrays["component"],
+        left=arrays["left"],
+        right=arrays["right"],
+        distance=arrays["distance"],
+        size=arrays["size"],
+        n_records=facts["n_records"],
+    )
+
+
+def save_forest(target: str | None, opened: Opened, settings: Settings, forest: Forest) -> None:
+    """Keep the merges beside `target`. Raises ResourceError where they cannot be written."""
+    if target is None or not opened.paths:
+        return
+    arrays: dict[str, Any] = {name: getattr(forest, name) for name in _COLUMNS}
+    _open(target, opened, settings).save(f"linked-{settings.linkage}", arrays, {"n_records": forest.n_records})

@@ -59,11 +59,11 @@ def find_known(session: Session, run: RunFiles, given: Input, table: TableColumn
     before, merges = run.read(session, "components"), run.read(session, "merges")
     names = table["component_id"]
     assert isinstance(names, Names)
-    hash_of = np.zeros(len(ids), dtype=np.int64)
+    hash_of = np.full(len(ids), "", dtype=object)
     hash_of[names.index] = np.asarray(table[_CONTENT])
     named = find_indexes(ids, before["component_id"])
-    hashes = before.get(_CONTENT, np.zeros(len(named), dtype=np.int64))
-    is_same = (named >= 0) & (hashes != 0)
+    hashes = before.get(_CONTENT, np.full(len(named), "", dtype=object))
+    is_same = (named >= 0) & (hashes != "")
     is_same[is_same] = hash_of[named[is_same]] == hashes[is_same]
     is_kept = np.zeros(len(ids), dtype=np.bool_)
     is_kept[named[is_same]] = True
