@@ -292,9 +292,8 @@ def cut(run: str | os.PathLike[str] | Result, at: float) -> Any:
 def diff(before: Any, after: Any, *, record_id: str | None = None, cluster_id: str | None = None) -> Difference:
     """Say what became of each cluster between two clusterings.
 
-    before, after  the folder of a RUN, a Result, or a table of record id and cluster: a path or any kind of frame
-    record_id      column of the tables with the record id (default: found by its name)
-    cluster_id     column of the tables with the cluster (default: found by its name)
+    before, after          the folder of a RUN, a Result, or a table of record id and cluster: a path or a frame
+    record_id, cluster_id  columns of the tables (default: found by their names)
 
     Records are matched by id. Raises InputError where an input breaks the contract of docs/input.md. Cost: O(n log n).
 
