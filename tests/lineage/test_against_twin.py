@@ -145,7 +145,9 @@ def test_a_long_tangle_is_taken_in_one_pass() -> None:
     """Clusters of two records, each of which shares one with the next: one group, whatever its length."""
     n = 100_000
     traced = trace_changes(
-        find_overlap(np.arange(n) // 2, (np.arange(n) + 1) // 2, np.arange(n)), np.arange(n) // 2, (np.arange(n) + 1) // 2
+        find_overlap(np.arange(n) // 2, (np.arange(n) + 1) // 2, np.arange(n)),
+        np.arange(n) // 2,
+        (np.arange(n) + 1) // 2,
     )
     assert set(traced.change.tolist()) == {CHANGES.index("reshuffled")}
     assert len(traced.n_moved) == 1
