@@ -22,7 +22,7 @@ ABSENT = -1
 class Labelled:
     """Hold labelled records, in the order of their ids (UTF-8 bytes).
 
-    table      name of a table in the session, with `id` and `position`
+    table      name of a table in the session, with the ids in order
     number_of  int32[n]   cluster of each record; clusters are numbered in the order of their smallest record
     labels     object[k]  of str: what each cluster is called
     contents   object[k]  of str: its content_id, or None: not known
@@ -49,21 +49,23 @@ def _scatter(columns: dict[str, NDArray[Any]], n_rows: int) -> NDArray[np.int32]
 def read_labels(session: Session, query: str, has_contents: bool = False) -> Labelled:
     """Read labelled records.
 
-    query         SQL with id and label, each text and not null, no id twice; with content too where `has_contents`
+    query         SQL with id and label, each text and not null, in the order of ids, none of them twice; with content
+                  too where `has_contents`
     has_contents  whether it gives the content_id of each record's cluster
 
-    Raises EngineError where it cannot be read. Cost: a sort of the ids, a join by label.
+    Raises EngineError where it cannot be read. Cost: a join by label.
     """
     rows, names = session.make_name("labelled"), session.make_name("names")
     content = ", min(content) AS content" if has_contents else ""
-    session.run(f"CREATE TEMP TABLE {rows} AS SELECT *, row_number() OVER (ORDER BY id) - 1 AS position FROM ({query})")
-    session.run(
-        f"CREATE TEMP TABLE {names} AS SELECT *, row_number() OVER (ORDER BY first) - 1 AS number "
-        f"FROM (SELECT label, min(position) AS first{content} FROM {rows} GROUP BY label)"
-    )
+    # Rows keep the order they come in, so that rowid is the position.
+    session.run(f"CREATE TEMP TABLE {rows} AS {query}")
+    session.run(f"CREATE TEMP TABLE {names} AS SELECT label{content} FROM {rows} GROUP BY label ORDER BY min(rowid)")
     n_rows = int(session.value(f"SELECT count(*) FROM {rows}"))
-    found = _fetch(session, f"SELECT position, number FROM {rows} JOIN {names} USING (label)")
-    called = _fetch(session, f"SELECT * EXCLUDE (first, number) FROM {names} ORDER BY number")
+    found = _fetch(
+        session,
+        f"SELECT r.rowid AS position, n.rowid AS number FROM {rows} AS r JOIN {names} AS n USING (label)",
+    )
+    called = _fetch(session, f"SELECT * FROM {names} ORDER BY rowid")
     session.run(f"DROP TABLE {names}")
     return Labelled(rows, _scatter(found, n_rows), called["label"], called.get("content"))
 
@@ -97,7 +99,7 @@ def read_any_labels(session: Session, given: Any, record_id: str | None, cluster
     """
     if isinstance(given, (str, os.PathLike)) and os.path.isdir(given) and _is_run(given):
         return read_run_labels(session, open_run(given))
-    return read_labels(session, query_clusters(session, given, record_id, cluster_id))
+    return read_labels(session, f"{query_clusters(session, given, record_id, cluster_id)} ORDER BY id")
 
 
 def _is_run(folder: str | os.PathLike[str]) -> bool:
@@ -109,10 +111,10 @@ def _is_run(folder: str | os.PathLike[str]) -> bool:
 def find_places(session: Session, old: str, new: str, n_old: int) -> NDArray[np.int32]:
     """Say where the records of one table stand in another; ABSENT where they do not.
 
-    old, new  tables with id and position
+    old, new  tables with the ids in order
     n_old     rows of the one
 
     Cost: a join by id.
     """
-    joined = f"SELECT o.position AS position, n.position AS number FROM {old} AS o JOIN {new} AS n USING (id)"
+    joined = f"SELECT o.rowid AS position, n.rowid AS number FROM {old} AS o JOIN {new} AS n USING (id)"
     return _scatter(_fetch(session, joined), n_old)

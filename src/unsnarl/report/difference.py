@@ -165,7 +165,7 @@ def _read(session: Session, given: Any, record_id: str | None, cluster_id: str |
         return read_any_labels(session, given, record_id, cluster_id)
     clusters = found.tables["clusters"]
     view = session.register("clusters", {"c0": clusters["id"], "c1": clusters["cluster_id"]})
-    return read_labels(session, f"SELECT c0 AS id, c1 AS label FROM {view}")
+    return read_labels(session, f"SELECT c0 AS id, c1 AS label FROM {view} ORDER BY id")
 
 
 def compare(before: Any, after: Any, record_id: str | None, cluster_id: str | None) -> Difference:

@@ -103,10 +103,9 @@ def follow_run(folder: str | os.PathLike[str], ids: IdList, clustering: Clusteri
     run = open_run(folder)
     with Session() as session:
         labelled, retired = read_run_labels(session, run), read_retired(session, run)
-        position = np.arange(len(ids), dtype=np.int32)
-        shown = show_table({"id": "VARCHAR", "position": "INTEGER"}, {"id": Names(ids, position), "position": position})
+        shown = show_table({"id": "VARCHAR"}, {"id": Names(ids, np.arange(len(ids), dtype=np.int32))})
         view, here = session.register("records", shown), session.make_name("records")
-        session.run(f"CREATE TEMP TABLE {here} AS SELECT c0 AS id, c1 AS position FROM {view}")
+        session.run(f"CREATE TEMP TABLE {here} AS SELECT c0 AS id FROM {view}")
         place = find_places(session, labelled.table, here, len(labelled.number_of))
     return _follow(
         ids, clustering, Before(labelled.number_of, place, labelled.labels, labelled.contents, retired=retired)
