@@ -56,18 +56,18 @@ def read_labels(session: Session, query: str, has_contents: bool = False) -> Lab
     Raises EngineError where it cannot be read. Cost: a join by label.
     """
     rows, names = session.make_name("labelled"), session.make_name("names")
-    content = ", min(content) AS content" if has_contents else ""
     # Rows keep the order they come in, so that rowid is the position.
     session.run(f"CREATE TEMP TABLE {rows} AS {query}")
-    session.run(f"CREATE TEMP TABLE {names} AS SELECT label{content} FROM {rows} GROUP BY label ORDER BY min(rowid)")
+    session.run(f"CREATE TEMP TABLE {names} AS SELECT label, min(rowid) AS first FROM {rows} GROUP BY label")
     n_rows = int(session.value(f"SELECT count(*) FROM {rows}"))
-    found = _fetch(
-        session,
-        f"SELECT r.rowid AS position, n.rowid AS number FROM {rows} AS r JOIN {names} AS n USING (label)",
-    )
-    called = _fetch(session, f"SELECT * FROM {names} ORDER BY rowid")
+    found = _fetch(session, f"SELECT r.rowid AS position, first AS number FROM {rows} AS r JOIN {names} USING (label)")
+    first = _scatter(found, n_rows)
+    number = np.cumsum(first == np.arange(n_rows)) - 1
+    wanted = "label, content" if has_contents else "label"
+    begins = f"SELECT {wanted} FROM {rows} WHERE rowid IN (SELECT first FROM {names}) ORDER BY rowid"
+    called = _fetch(session, begins)
     session.run(f"DROP TABLE {names}")
-    return Labelled(rows, _scatter(found, n_rows), called["label"], called.get("content"))
+    return Labelled(rows, number.astype(np.int32)[first], called["label"], called.get("content"))
 
 
 def read_run_labels(session: Session, run: RunFiles) -> Labelled:

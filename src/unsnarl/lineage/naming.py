@@ -77,16 +77,8 @@ class Before:
     retired: frozenset[str] = frozenset()
 
 
-def hash_members(members: Iterable[bytes]) -> str:
-    """Hash the ids of a cluster, sorted by their bytes: SHA-1, as 40 hexadecimal digits.
-
-    What is hashed is, for each id, the number of its bytes in decimal digits, a colon and the bytes (UTF-8), one id
-    right after the other: no two sets of ids are written alike.
-
-    >>> hash_members([b"a", b"bc"]) == hashlib.sha1(b"1:a2:bc", usedforsecurity=False).hexdigest()
-    True
-    """
-    return hashlib.sha1(b"".join(b"%d:%b" % (len(some), some) for some in members), usedforsecurity=False).hexdigest()
+def _hash(text: bytes) -> str:
+    return hashlib.sha1(text, usedforsecurity=False).hexdigest()
 
 
 def _pack(ids: IdList, index: NDArray[np.int32]) -> Texts:
@@ -106,7 +98,10 @@ def _batches(size: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 def find_content_ids(ids: IdList, number_of: Numbers, wanted: Numbers) -> NDArray[Any]:
-    """Hash the members of some clusters, see `hash_members`; an object array of str.
+    """Hash the members of some clusters: SHA-1, as 40 hexadecimal digits; an object array of str.
+
+    What is hashed is, for each id in the order of their bytes, the number of its bytes in decimal digits, a colon and
+    the bytes (UTF-8), one id right after the other: no two sets of ids are written alike.
 
     ids        of the records
     number_of  int[n]  cluster of each record
@@ -127,9 +122,10 @@ def find_content_ids(ids: IdList, number_of: Numbers, wanted: Numbers) -> NDArra
     for start, stop in _batches(size):
         packed = _pack(ids, members[ends[start] : ends[stop]])
         content, cuts = packed.to_bytes().tobytes(), packed.offsets.tolist()
-        texts = [content[i:j] for i, j in itertools.pairwise(cuts)]
+        framed = [b"%d:%b" % (j - i, content[i:j]) for i, j in itertools.pairwise(cuts)]
         spans = (ends[start : stop + 1] - ends[start]).tolist()
-        found += [hash_members(texts[i:j]) for i, j in itertools.pairwise(spans)]
+        # Most clusters are of one record.
+        found += [_hash(framed[i] if j - i == 1 else b"".join(framed[i:j])) for i, j in itertools.pairwise(spans)]
     return _as_texts(found)
 
 
