@@ -190,6 +190,8 @@ def test_a_run_of_bhc_keeps_ids_too(tmp_path: Path) -> None:
     assert clustering(tmp_path / "b") == chain.clustering()
     assert rows_of(tmp_path / "b") == slow.lineage(before, chain.clustering())
     assert clustering(tmp_path / "b")["r1"] == "r0"
+    with pytest.raises(InputError, match="no RUN"):
+        unsnarl.bhc(iter(()), previous=tmp_path / "none")
     opened = unsnarl.open_run(tmp_path / "b")
     assert dict(zip(opened.clusters["id"], opened.clusters["cluster_id"], strict=True)) == chain.clustering()
     assert opened.at(opened.found.floor + 1000.0).clusters["cluster_id"].nunique() == len(changed)

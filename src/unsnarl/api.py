@@ -44,6 +44,7 @@ class SettingsFields(TypedDict, total=False):
     on_bad_score: str
     on_conflict: str
     allow_unknown_ids: bool
+    content_ids: bool
     threads: int | None
     memory_limit: str | None
     temp_dir: str | None
@@ -120,20 +121,18 @@ def cluster(
     *,
     previous: str | os.PathLike[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
-    content_ids: bool = False,
     progress: Progress | None = None,
     **settings: Unpack[SettingsFields],
 ) -> Result:
     """Cluster the records that scored pairs connect.
 
-    pairs        two ids and a score in each row: a path, a glob or a list of them (kinds of file: docs/input.md),
-                 a pandas, Polars or Arrow frame, a DuckDB relation, or a list of dicts
-    records      the ids of all records, in the same forms (default: those in pairs); one in no pair is a cluster
-    previous     a RUN, whose cluster ids are kept (docs/lineage.md), and changed components alone are linked
-    resume       where the RUN will be written: what is done is kept beside it for the next such call; for files
-    content_ids  True to have a hash of each cluster's members; with `previous` it is there anyway
-    progress     told how far the work is (default: nobody)
-    settings     the fields of Settings: threshold=0.5, cut=0.5, linkage="average", ...
+    pairs     two ids and a score in each row: a path, a glob or a list of them (kinds of file: docs/input.md),
+              a pandas, Polars or Arrow frame, a DuckDB relation, or a list of dicts
+    records   the ids of all records, in the same forms (default: those in pairs); one in no pair is a cluster
+    previous  a RUN, whose cluster ids are kept (docs/lineage.md), and changed components alone are linked
+    resume    where the RUN will be written: what is done is kept beside it for the next such call; for files
+    progress  told how far the work is (default: nobody)
+    settings  the fields of Settings: threshold=0.5, cut=0.5, linkage="average", ...
 
     Raises UsageError for a setting out of range, InputError where the input breaks the contract of
     docs/input.md, ResourceError where memory or disk run out.
@@ -150,11 +149,12 @@ def cluster(
     from unsnarl.interning import hash_contents
     from unsnarl.model import Clustering
     from unsnarl.report.findings import make_findings
-    from unsnarl.report.names import name_clusters
+    from unsnarl.report.names import name_clusters, refuse_missing
     from unsnarl.report.result import Result
     from unsnarl.report.timing import Clock
 
     chosen = _make_settings(settings)
+    refuse_missing(previous)
     clock = Clock(progress)
     with compile_ahead() as compiling:
         given = _read_input(pairs, records, chosen, clock, None if resume is None else os.fspath(resume))
@@ -170,7 +170,7 @@ def cluster(
         forest = _link(given, known, chosen.linkage, progress)
     with clock.phase("cutting"):
         clustering = dendrogram.cut_forest(forest, chosen.cut)
-        names = name_clusters(given.ids, clustering, previous, content_ids)
+        names = name_clusters(given.ids, clustering, previous, chosen.content_ids)
     found = make_findings(chosen, given, table, (forest, clustering), clock.phases)
     return Result(replace(found, names=names), given.kind)
 
@@ -180,20 +180,18 @@ def bhc(
     *,
     ids: Sequence[Any] | None = None,
     previous: str | os.PathLike[str] | None = None,
-    content_ids: bool = False,
     progress: Progress | None = None,
     **settings: Unpack[TermFields],
 ) -> TermResult:
     """Cluster records that are sets of terms, by Bayesian hierarchical clustering.
 
-    terms        rows of (id, term) or (id, term, count), or a row for each record with a list in the column terms; in
-                 any of the forms that `cluster` takes, or a SciPy sparse matrix of counts, whose rows are records.
-                 With `fields` a table of records, whose fields become terms
-    ids          of the rows of a sparse matrix (default: their numbers)
-    previous     a RUN, whose cluster ids are kept (docs/lineage.md)
-    content_ids  True to have a hash of each cluster's members; with `previous` it is there anyway
-    progress     told how far the work is (default: nobody)
-    settings     the fields of TermSettings: model="multinomial", gamma=None, strength=None, cut=0.0, ...
+    terms     rows of (id, term) or (id, term, count), or a row for each record with a list in the column terms; in
+              any of the forms that `cluster` takes, or a SciPy sparse matrix of counts, whose rows are records.
+              With `fields` a table of records, whose fields become terms
+    ids       of the rows of a sparse matrix (default: their numbers)
+    previous  a RUN, whose cluster ids are kept (docs/lineage.md)
+    progress  told how far the work is (default: nobody)
+    settings  the fields of TermSettings: model="multinomial", gamma=None, strength=None, cut=0.0, ...
 
     Raises UsageError for a setting out of range, or a prior under which everything would merge; InputError where the
     input breaks the contract of docs/input.md; ResourceError where memory or disk run out.
@@ -205,13 +203,14 @@ def bhc(
     ['a', 'a', 'c']
     """
     from unsnarl.bayes.run import cluster_terms, load_kernels
-    from unsnarl.report.names import name_clusters
+    from unsnarl.report.names import name_clusters, refuse_missing
     from unsnarl.report.term_intake import read_input
     from unsnarl.report.term_outcome import make_findings
     from unsnarl.report.term_result import TermResult
     from unsnarl.report.timing import Clock
 
     chosen = make_term_settings(settings)
+    refuse_missing(previous)
     clock = Clock(progress)
     with clock.phase("reading"):
         given = read_input(terms, ids, chosen)
@@ -225,7 +224,7 @@ def bhc(
         ) from None
     found = make_findings(given, outcome, chosen, clock.phases)
     with clock.phase("naming"):
-        names = name_clusters(given.ids, found.clustering, previous, content_ids)
+        names = name_clusters(given.ids, found.clustering, previous, chosen.content_ids)
     return TermResult(replace(found, names=names), given.kind)
 
 

@@ -12,7 +12,7 @@ import click
 import unsnarl
 from unsnarl import api
 from unsnarl.cli.exits import error_as_dict, print_data, print_json, print_lines, run
-from unsnarl.cli.options import content_option, force_option, output_options, settings_options, term_options
+from unsnarl.cli.options import force_option, output_options, settings_options, term_options
 from unsnarl.cli.progress import open_progress
 from unsnarl.errors import GateError
 
@@ -35,7 +35,6 @@ def commands() -> None:
 @click.option(
     "--previous", metavar="RUN", help="Keep the cluster ids of this run, and link only components that have changed."
 )
-@content_option
 @click.option("--resume", is_flag=True, help="Keep what is done beside the run, and go on from there next time.")
 @settings_options
 @force_option
@@ -45,7 +44,6 @@ def cluster(
     records: str | None,
     out: str,
     previous: str | None,
-    content_ids: bool,
     resume: bool,
     force: bool,
     quiet: bool,
@@ -65,7 +63,6 @@ def cluster(
             records,
             previous=previous,
             resume=kept,
-            content_ids=content_ids,
             progress=progress,
             **settings,
         )
@@ -82,7 +79,6 @@ def cluster(
 @click.argument("terms", nargs=-1, required=True)
 @click.option("--out", required=True, help="Folder to write the run to.")
 @click.option("--previous", metavar="RUN", help="Keep the cluster ids of this run.")
-@content_option
 @term_options
 @force_option
 @output_options
@@ -90,7 +86,6 @@ def bhc(
     terms: tuple[str, ...],
     out: str,
     previous: str | None,
-    content_ids: bool,
     force: bool,
     quiet: bool,
     as_json: bool,
@@ -103,7 +98,7 @@ def bhc(
     """
     api.refuse_existing(out, force, list(terms))
     with open_progress(quiet) as progress:
-        result = api.bhc(list(terms), previous=previous, content_ids=content_ids, progress=progress, **settings)
+        result = api.bhc(list(terms), previous=previous, progress=progress, **settings)
         result.write(out, force=force)
     if as_json:
         print_json({"command": "bhc", "run": out, **result.numbers()})

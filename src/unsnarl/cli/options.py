@@ -63,7 +63,3 @@ def output_options(command: Command) -> Command:
 
 
 force_option = click.option("--force", is_flag=True, help="Replace what is there already.")
-
-content_option = click.option(
-    "--content-ids", is_flag=True, help="Write content_id, a hash of each cluster's members; with --previous always."
-)

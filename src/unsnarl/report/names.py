@@ -120,6 +120,12 @@ def name_by_record(ids: IdList, clustering: Clustering) -> ClusterNames:
     return ClusterNames(Naming(number_of, ids[first.astype(np.int32)], contents))
 
 
+def refuse_missing(previous: str | os.PathLike[str] | None) -> None:
+    """Refuse, before the work starts, a RUN to go on from that is not there or was not finished."""
+    if previous is not None:
+        open_run(previous)
+
+
 def name_clusters(
     ids: IdList, clustering: Clustering, previous: str | os.PathLike[str] | None, has_contents: bool
 ) -> ClusterNames | None:

@@ -15,7 +15,7 @@ from unsnarl.report.intake import Input, Opened
 from unsnarl.settings import Settings
 
 _PHASE = "settled"
-_WITHOUT_A_SAY = ("cut", "linkage", "threads", "memory_limit", "temp_dir", "checksums")
+_WITHOUT_A_SAY = ("cut", "linkage", "content_ids", "threads", "memory_limit", "temp_dir", "checksums")
 """Settings that the pairs and components do not depend on."""
 
 
