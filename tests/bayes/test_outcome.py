@@ -112,8 +112,11 @@ def test_what_must_and_must_not_be_together_is(model: str) -> None:
         if len(present) < 4:
             continue
         a, b, c, d = chance.sample(present, 4)
-        work = work_through(terms, make_prior(chance, model), Plan(same=[(a, b)], different=[(a, c), (c, d)]))
-        forest = make_forest(work.merges, find_components(terms, work.merges))
+        must_of = np.arange(len(records), dtype=np.int32)
+        must_of[max(a, b)] = min(a, b)
+        cannot = np.array([a, c], dtype=np.int32), np.array([c, d], dtype=np.int32)
+        work = work_through(terms, make_prior(chance, model), Plan(must_of=must_of, cannot=cannot))
+        forest = make_forest(work.merges, find_components(terms, work.merges), work.n_given)
         forest.check()
         cluster_of = np.arange(len(records))
         for left, right in zip(work.merges["left"], work.merges["right"], strict=True):

@@ -26,12 +26,23 @@ TIE = 1e-7
 
 
 class Node(NamedTuple):
-    """A subtree: its name, its records, ln d and ln p(D|T)."""
+    """A subtree: its name, its records, ln d and ln p(D|T), and the numbers of its records."""
 
     name: int
     records: list[Record]
     log_d: float
     log_p: float
+    members: frozenset[int]
+
+
+class Links(NamedTuple):
+    """What must be together, each record with the smallest of its group, and pairs that must not."""
+
+    must_of: dict[int, int]
+    cannot: list[tuple[int, int]]
+
+
+FREE = Links({}, [])
 
 
 class Merge(NamedTuple):
@@ -84,24 +95,46 @@ def _merge(i: Node, j: Node, gamma: float, evidence: Evidence) -> tuple[Node, fl
     log_d = _add(one, i.log_d + j.log_d)
     together = one - log_d + evidence(records)
     apart = i.log_d + j.log_d - log_d + i.log_p + j.log_p
-    return Node(min(i.name, j.name), records, log_d, _add(together, apart)), together - apart
+    return Node(min(i.name, j.name), records, log_d, _add(together, apart), i.members | j.members), together - apart
 
 
 def _shares(i: Node, j: Node) -> bool:
     return bool({term for record in i.records for term in record} & {term for record in j.records for term in record})
 
 
+def _may_merge(i: Node, j: Node, disjoint: bool, links: Links) -> bool:
+    """Say whether two clusters may be offered to each other at all."""
+    if not any(i.records) or not any(j.records):
+        return False
+    if any((a in i.members and b in j.members) or (a in j.members and b in i.members) for a, b in links.cannot):
+        return False
+    return disjoint or _shares(i, j)
+
+
 def cluster(
-    records: list[Record], gamma: float, evidence: Evidence, disjoint: bool = True, floor: float = 0.0
+    records: list[Record],
+    gamma: float,
+    evidence: Evidence,
+    disjoint: bool = True,
+    floor: float = 0.0,
+    links: Links = FREE,
 ) -> list[Merge]:
     """Merge greedily as long as the best log odds are over `floor`.
 
     disjoint  False to leave pairs without a common term out
+    links     what must be together is merged first, record by record; what must not be is never merged, nor is any
+              cluster that holds it
     """
-    nodes = [Node(i, [record], math.log(gamma), evidence([record])) for i, record in enumerate(records) if record]
-    merges = []
+    leaf = [Node(i, [record], math.log(gamma), evidence([record]), frozenset([i])) for i, record in enumerate(records)]
+    groups, merges = {node.name: node for node in leaf}, []
+    for record, leader in sorted(links.must_of.items()):
+        if record != leader:
+            groups[leader], odds = _merge(groups[leader], groups.pop(record), gamma, evidence)
+            merges.append(Merge(leader, record, odds, len(groups[leader].records)))
+    nodes = list(groups.values())
     while True:
-        found = [(i, j, *_merge(i, j, gamma, evidence)) for i, j in combinations(nodes, 2) if disjoint or _shares(i, j)]
+        pairs = [(i, j) for i, j in combinations(nodes, 2) if _may_merge(i, j, disjoint, links)]
+        found = [(i, j, *_merge(i, j, gamma, evidence)) for i, j in pairs]
         best = max((odds for *_, odds in found), default=-math.inf)
         if best <= floor + TIE / 10:
             return merges

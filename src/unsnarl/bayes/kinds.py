@@ -122,20 +122,21 @@ def _lay_out(
     return entries, start, n_shared.astype(np.int32)
 
 
-def find_kinds(terms: Terms, model: str, one_by_one: bool, apart: set[int]) -> Kinds:
-    """Find the kinds among the records that have terms.
+def find_kinds(terms: Terms, model: str, one_by_one: bool, grouped: Index, apart: Index) -> Kinds:
+    """Find the kinds among the records that have terms, or must be with others.
 
     model       for bernoulli a count above 1 is a 1
     one_by_one  True to make each record a kind of its own
+    grouped     records that are here even without terms
     apart       records that must be alone in their kind
 
     Cost: O(n log n + m log m).
     """
     count = np.ones_like(terms.count) if model == "bernoulli" else terms.count
-    records = np.flatnonzero(np.diff(terms.first) > 0).astype(np.int32)
+    records = np.union1d(np.flatnonzero(np.diff(terms.first) > 0), grouped).astype(np.int32)
     group = records.copy() if one_by_one else group_equal(terms, count, records)
-    if apart:
-        alone = np.isin(records, sorted(apart))
+    if len(apart):
+        alone = np.isin(records, apart)
         group = np.where(alone, -1 - records, group)
         # A kind may have lost its smallest record, so its name is found anew.
         _, which = np.unique(group, return_inverse=True)

@@ -12,7 +12,7 @@ from unsnarl.bayes.recipe import TermAgglomeration
 from unsnarl.kernels.arrays import Records
 from unsnarl.kernels.bhc.fixed_point import UNITS
 from unsnarl.kernels.connected_components import connected_components
-from unsnarl.model import Components, OddsForest, Terms
+from unsnarl.model import Components, Index, OddsForest, Terms
 
 
 def find_components(terms: Terms, merges: Records) -> Components:
@@ -30,13 +30,16 @@ def find_components(terms: Terms, merges: Records) -> Components:
     return Components(connected_components(left, right, score, 0, terms.n_records))
 
 
-def make_forest(merges: Records, components: Components) -> OddsForest:
-    """Put the merges, given in the order made, in the order of the components."""
+def make_forest(merges: Records, components: Components, n_given: int = 0) -> OddsForest:
+    """Put the merges, given in the order made, in the order of the components.
+
+    n_given  so many merges, the first, hold at any cut: their log odds are infinite
+    """
     component = components.component_of[merges["left"]]
     order = np.argsort(component, kind="stable")
     left, right = (np.ascontiguousarray(merges[name][order]) for name in ("left", "right"))
     size = merges["n_records"][order].astype(np.int32)
-    log_odds = merges["score"][order] / UNITS
+    log_odds = np.where(order < n_given, np.inf, merges["score"][order] / UNITS)
     return OddsForest(component[order], left, right, log_odds, size, len(components.component_of))
 
 
@@ -44,19 +47,18 @@ def _sum_log_gammas(values: NDArray[np.float64]) -> float:
     return math.fsum(map(math.lgamma, values.tolist()))
 
 
-def _sum_leaves(terms: Terms, prior: Prior, census: Census) -> float:
-    """Add up ln p(x|H1) of all records with terms."""
+def _sum_leaves(terms: Terms, prior: Prior, census: Census, records: Index) -> float:
+    """Add up ln p(x|H1) of some records, all that have terms among them."""
     masses = find_masses(prior, census)
     of_entry = masses[terms.term]
-    has_terms = np.diff(terms.first) > 0
     if prior.model == "bernoulli":
         lacks = math.fsum(np.log(prior.strength / (prior.strength + masses)).tolist())
-        return int(has_terms.sum()) * lacks + math.fsum(np.log(of_entry / prior.strength).tolist())
+        return len(records) * lacks + math.fsum(np.log(of_entry / prior.strength).tolist())
     total = float(masses.sum())
     sums = np.concatenate([[0], np.cumsum(terms.count)])
-    n_tokens = (sums[terms.first[1:]] - sums[terms.first[:-1]])[has_terms]
+    n_tokens = (sums[terms.first[1:]] - sums[terms.first[:-1]])[records]
     values, n_records = np.unique(n_tokens, return_counts=True)
-    of_size = [n * (math.lgamma(total) - math.lgamma(total + t)) for t, n in zip(values, n_records, strict=True)]
+    of_size = [n * (math.lgamma(total) - math.lgamma(total + t)) for t, n in zip(values, n_records, strict=True) if t]
     return math.fsum(of_size) + _sum_log_gammas(of_entry + terms.count) - _sum_log_gammas(of_entry)
 
 
@@ -65,11 +67,12 @@ def find_evidence(work: TermAgglomeration, terms: Terms, prior: Prior, census: C
 
     It is the product of d p(D|T) over the clusters, times Gamma(gamma) / Gamma(gamma + n). Cost: O(m).
     """
-    n_records = int((np.diff(terms.first) > 0).sum())
+    records = work.state.copies
+    n_records = len(records)
     odds = work.merges["score"] / UNITS
     grown = np.maximum(odds, 0) + np.log1p(np.exp(-np.abs(odds)))
     edges = math.lgamma(prior.gamma) - math.lgamma(prior.gamma + n_records) + n_records * math.log(prior.gamma)
-    return edges + _sum_leaves(terms, prior, census) + math.fsum(grown.tolist())
+    return edges + _sum_leaves(terms, prior, census, records) + math.fsum(grown.tolist())
 
 
 def find_disjoint_odds(terms: Terms, prior: Prior, census: Census) -> float:

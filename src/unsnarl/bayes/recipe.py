@@ -8,7 +8,7 @@ What the log odds of a pair are, why stale ones are bounds, and what is skipped:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,6 +27,8 @@ SPLIT_RECORDS = 16
 
 SLICE_POSTINGS = 500_000
 """Postings read between two looks at the clock: some tens of milliseconds."""
+
+NO_RECORDS: Index = np.zeros(0, dtype=np.int32)
 
 IDEAS = {
     "table": state.NO_TABLE,
@@ -56,16 +58,23 @@ class Plan:
     disjoint     score pairs without a common term too, where they could merge
     floor        merge while the best log odds are over this; None: until one cluster is left
     group_first  merge records of equal terms first, where that raises the odds
-    same         pairs of records that must be together
-    different    pairs of records that must not
+    must_of      int32[n]  the smallest record of those that each must be with, itself where there are none
+    cannot       two int32[k]: pairs of records that must not be together, no two of one group of must_of
     """
 
     without: frozenset[str] = frozenset()
     disjoint: bool = False
     floor: float | None = 0.0
     group_first: bool = False
-    same: list[tuple[int, int]] = field(default_factory=list)
-    different: list[tuple[int, int]] = field(default_factory=list)
+    must_of: Index | None = None
+    cannot: tuple[Index, Index] = (NO_RECORDS, NO_RECORDS)
+
+    def find_apart(self, n_records: int) -> tuple[Index, Index]:
+        """Give the records that must be with others, and these and all that must not be with some."""
+        must_of = np.arange(n_records, dtype=np.int32) if self.must_of is None else self.must_of
+        member = np.flatnonzero(must_of != np.arange(n_records)).astype(np.int32)
+        grouped = np.union1d(member, must_of[member])
+        return grouped, np.union1d(grouped, np.concatenate(self.cannot))
 
 
 def _make_bands(n_records: int, n_terms: Index) -> Records:
@@ -134,7 +143,7 @@ def _make_slots(kinds: Kinds, model: str, n_slots: int, sizes: Index, start_part
     first["n_bars"] = 1 if model == "bernoulli" else 0
     first["n_lonely"], first["n_records"], first["copies"] = kinds.n_lonely, 1, kinds.n_copies
     first["extent"] = 1 if model == "bernoulli" else kinds.n_tokens
-    first["band"] = np.minimum(sizes, state.SINGLE_BANDS) - 1
+    first["band"] = np.clip(sizes, 1, state.SINGLE_BANDS) - 1
     first["next_copy"], first["name"] = kinds.first_copy, kinds.copies[kinds.first_copy]
     first["part"] = start_part
     slots["ban"] = slots["last_ban"] = slots["inside"] = -1
@@ -184,8 +193,7 @@ def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.
 
     Cost: O(n log n + m); about 600 bytes a record and 100 an entry.
     """
-    apart = {record for pair in [*plan.same, *plan.different] for record in pair}
-    kinds = find_kinds(terms, prior.model, "duplicates" in plan.without, apart)
+    kinds = find_kinds(terms, prior.model, "duplicates" in plan.without, *plan.find_apart(terms.n_records))
     n_records, n_tokens = len(kinds.copies), int((kinds.n_tokens.astype(np.int64) * kinds.n_copies).sum())
     n_slots = len(kinds) + max(n_records, 1)
     weights = make_weights(prior, census, kinds.kept, n_records, n_tokens)
@@ -223,6 +231,8 @@ def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.
 class TermAgglomeration:
     """Agglomerate records by their terms, a slice at a time.
 
+    The first n_given merges are those of records that must be together.
+
     terms   of each record; those without terms stay alone
     prior   the hyper-parameters
     plan    how to go about it
@@ -241,50 +251,60 @@ class TermAgglomeration:
         self.state = make_state(terms, prior, census or take_census(terms, prior.model), plan)
         self.n_kinds = int(self.state.counters[state.N_SLOTS])
         self.finished = self.n_kinds == 0
-        self._forbid()
-        self._merge_first()
+        slot_of = self._slot_of(terms.n_records)
+        self._forbid(slot_of)
+        self._merge_given(slot_of)
+        self.n_given = len(self.merges)
+        if plan.group_first:
+            self._merge_equal()
 
-    def _slot_of(self) -> Counts:
-        """Say which slot each copy is in at the start."""
-        kinds = self.state.slots[: self.n_kinds]
-        slot_of = np.zeros(int(self.state.copies.max(initial=-1)) + 1, dtype=np.int64)
-        slot_of[self.state.copies] = np.repeat(np.arange(self.n_kinds), kinds["copies"])
+    def _slot_of(self, n_records: int) -> Index:
+        """Say which slot each record is in at the start, -1 for none."""
+        slot_of = np.full(n_records, -1, dtype=np.int32)
+        n_copies = self.state.slots["copies"][: self.n_kinds]
+        slot_of[self.state.copies] = np.repeat(np.arange(self.n_kinds, dtype=np.int32), n_copies)
         return slot_of
 
-    def _forbid(self) -> None:
-        """Tell the slots of records that must not meet."""
-        if not self.plan.different:
+    def _forbid(self, slot_of: Index) -> None:
+        """Tell the slots of records that must not meet: the bans of each slot are a list."""
+        left, right = (slot_of[records] for records in self.plan.cannot)
+        is_here = (left >= 0) & (right >= 0)
+        owner = np.concatenate([left[is_here], right[is_here]])
+        if not len(owner):
             return
-        slot_of = self._slot_of()
-        bans = make_records(2 * len(self.plan.different), state.BAN)
-        for i, (a, b) in enumerate(self.plan.different):
-            for j, (one, other) in enumerate(((a, b), (b, a))):
-                slot, at = self.state.slots[slot_of[one]], 2 * i + j
-                bans[at].partner, bans[at].after = slot_of[other], slot.ban
-                if slot.ban < 0:
-                    slot.last_ban = at
-                slot.ban = at
+        partner = np.concatenate([right[is_here], left[is_here]])
+        order = np.argsort(owner, kind="stable")
+        owner = owner[order]
+        goes_on = np.append(owner[1:] == owner[:-1], False)
+        begins = np.append(True, ~goes_on[:-1])
+        bans = make_records(len(owner), state.BAN)
+        bans["partner"], bans["after"] = partner[order], np.where(goes_on, np.arange(1, len(owner) + 1), -1)
+        self.state.slots["ban"][owner[begins]] = np.flatnonzero(begins)
+        self.state.slots["last_ban"][owner[begins]] = np.flatnonzero(~goes_on)
         self.state = self.state._replace(bans=bans)
 
-    def _merge_first(self) -> None:
-        """Merge what must be together, and, where asked for, records of equal terms while that raises the odds."""
-        slot_of = self._slot_of() if self.plan.same else np.zeros(0, dtype=np.int64)
-        for a, b in self.plan.same:
-            one, other = self._find_slot(int(slot_of[a])), self._find_slot(int(slot_of[b]))
-            if one != other:
-                self._join(one, other)
-        for kind in range(self.n_kinds if self.plan.group_first else 0):
+    def _merge_given(self, slot_of: Index) -> None:
+        """Merge what must be together: each record, in their order, with the smallest of its group."""
+        must_of = self.plan.must_of
+        if must_of is None:
+            return
+        records = np.flatnonzero(must_of != np.arange(len(must_of)))
+        left, right = slot_of[must_of[records]], slot_of[records]
+        n_done = 0
+        while True:
+            n_done = int(agglomerate.join_given(self.state, left, right, n_done))
+            if n_done == len(left):
+                return
+            self._make_room()
+
+    def _merge_equal(self) -> None:
+        """Merge records of equal terms while that raises the odds."""
+        for kind in range(self.n_kinds):
             if self.state.slots[kind].copies < 2 or agglomerate.score_pair(self.state, kind, kind) <= 0:
                 continue
             slot = self._join(kind, kind)
             while self.state.slots[kind].copies and agglomerate.score_pair(self.state, slot, kind) > 0:
                 slot = self._join(slot, kind)
-
-    def _find_slot(self, slot: int) -> int:
-        """Follow a slot to the one it is in now."""
-        while self.state.slots[slot].copies == 0:
-            slot = int(self.state.slots[slot].inside)
-        return slot
 
     def _join(self, one: int, other: int) -> int:
         """Merge two slots whatever their log odds."""

@@ -10,10 +10,10 @@ import numpy as np
 
 from unsnarl.bayes.outcome import find_components, find_disjoint_odds, find_evidence, make_forest
 from unsnarl.bayes.prior import DEFAULT_STRENGTH, RECORDS_PER_GROUP, Census, Prior, find_masses, take_census
-from unsnarl.bayes.recipe import Plan, TermAgglomeration
+from unsnarl.bayes.recipe import NO_RECORDS, Plan, TermAgglomeration
 from unsnarl.bayes.tuning import Tuned, tune
 from unsnarl.errors import UsageError
-from unsnarl.model import Components, OddsForest, Progress, Terms
+from unsnarl.model import Components, Index, OddsForest, Progress, Terms
 from unsnarl.term_settings import TermSettings
 
 
@@ -90,8 +90,18 @@ def _agglomerate(work: TermAgglomeration, progress: Progress | None) -> None:
     progress.finish()
 
 
-def cluster_terms(terms: Terms, settings: TermSettings, progress: Progress | None = None) -> Outcome:
+def cluster_terms(
+    terms: Terms,
+    settings: TermSettings,
+    progress: Progress | None = None,
+    must_of: Index | None = None,
+    cannot: tuple[Index, Index] = (NO_RECORDS, NO_RECORDS),
+) -> Outcome:
     """Cluster records by their terms.
+
+    progress         told how far the work is
+    must_of, cannot  what must, and must not, be together: Plan says how; merges of the former come first, and have
+                     infinite log odds
 
     Raises UsageError for a prior under which everything would merge.
     Cost: docs/benchmarks.md; grows with the square of what frequent terms cannot rule out.
@@ -100,14 +110,14 @@ def cluster_terms(terms: Terms, settings: TermSettings, progress: Progress | Non
     prior, tuned = choose_prior(terms, settings)
     refuse_flat(terms, prior, census)
     floor = None if settings.rule == "tree" else settings.cut
-    plan = Plan(settings.ideas_left_out, settings.exact, floor, settings.group_duplicates)
+    plan = Plan(settings.ideas_left_out, settings.exact, floor, settings.group_duplicates, must_of, cannot)
     work = TermAgglomeration(terms, prior, plan, census)
     _agglomerate(work, progress)
     components = find_components(terms, work.merges)
     scores_all = settings.exact or floor is None or "index" in plan.without
     return Outcome(
         components=components,
-        forest=make_forest(work.merges, components),
+        forest=make_forest(work.merges, components, work.n_given),
         prior=prior,
         tuned=tuned,
         counters=work.counters,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from unsnarl.kernels.arrays import Int32
 from unsnarl.kernels.bhc.bounds import raise_ceilings
 from unsnarl.kernels.bhc.fixed_point import soft_plus
 from unsnarl.kernels.bhc.odds import gain, score_slot
@@ -29,7 +30,7 @@ from unsnarl.kernels.bhc.state import (
     NOTHING,
     State,
 )
-from unsnarl.kernels.bhc.table import name_beside, set_key, settle
+from unsnarl.kernels.bhc.table import find_living, name_beside, set_key, settle
 from unsnarl.kernels.jit import kernel
 
 FINISHED = 0
@@ -182,6 +183,33 @@ def has_room(state: State, a: int, b: int) -> bool:
 
 
 @kernel
+def join_given(state: State, left: Int32, right: Int32, start: int) -> int:
+    """Merge pairs of slots, whatever their log odds: those that the slots are in by then.
+
+    left, right  int32[k]
+    start        the pairs before it are merged
+
+    Returns how many pairs are merged, k or the first for which arrays must grow.
+
+    Needs: nothing is indexed yet. Overwrites: as join. Each turn: the pairs before i are merged. Ties: none.
+    """
+    for i in range(start, len(left)):
+        a, b = find_living(state, left[i]), find_living(state, right[i])
+        if a != b:
+            if not has_room(state, a, b):
+                return i
+            join(state, a, b, score_pair(state, a, b))
+    return len(left)
+
+
+@kernel
+def _meets_others(state: State, slot: int) -> bool:
+    """Say whether a slot lives and has terms; without, its records must be together, and are with nobody else."""
+    what = state.slots[slot]
+    return what.copies > 0 and what.n_terms + what.n_lonely > 0
+
+
+@kernel
 def _take_in(state: State, slot: int) -> None:
     """Give a slot its row and its place in the index.
 
@@ -206,9 +234,9 @@ def _look_again(state: State, everywhere: bool) -> None:
     Needs: all slots indexed. Overwrites: table, query. Each turn: slots before s are up to date. Ties: none.
     """
     for s in range(state.counters[N_SLOTS]):
-        what = state.slots[s]
-        if what.copies == 0:
+        if not _meets_others(state, s):
             continue
+        what = state.slots[s]
         if everywhere or (
             state.table.keys[s].score != NOTHING
             and (what.at == what.n_matches or name_beside(state, state.table.matches[s, what.at].partner, s) < 0)
@@ -235,7 +263,7 @@ def agglomerate(state: State, budget: int) -> int:
             if counters[N_READ] >= stop:
                 return GOING_ON
             counters[N_READ] += 1
-            if state.slots[new].copies == 0:
+            if not _meets_others(state, new):
                 counters[N_INSERTED] += 1
                 continue
             if new >= state.options[N_KINDS] and not has_places(state, new):

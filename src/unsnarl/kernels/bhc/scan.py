@@ -35,7 +35,7 @@ from unsnarl.kernels.bhc.state import (
     TOPS,
     State,
 )
-from unsnarl.kernels.bhc.table import needed, offer
+from unsnarl.kernels.bhc.table import find_living, needed, offer
 from unsnarl.kernels.jit import kernel
 
 
@@ -238,17 +238,24 @@ def _meet_all(state: State, slot: int) -> None:
 
 @kernel
 def _skip_banned(state: State, slot: int) -> None:
-    """Let the slots that must not meet this one count as met.
+    """Let the slots that must not meet this one count as met; of several bans of one slot, the first is kept.
 
-    Needs: nothing. Overwrites: seen. Each turn: one ban is heeded. Ties: none.
+    Needs: the serial number is that of the query. Overwrites: seen, bans of the slot. Each turn: the bans before `ban`
+    are heeded; `last` is the last of those kept. Ties: none.
     """
-    ban = np.int64(state.slots[slot].ban)
+    what, bans, serial = state.slots[slot], state.bans, state.counters[SERIAL]
+    ban, last = np.int64(what.ban), np.int64(-1)
     while ban >= 0:
-        other = np.int64(state.bans[ban].partner)
-        while state.slots[other].copies == 0:
-            other = np.int64(state.slots[other].inside)
-        state.query.seen[other] = state.counters[SERIAL]
-        ban = np.int64(state.bans[ban].after)
+        other, after = find_living(state, bans[ban].partner), np.int64(bans[ban].after)
+        if state.query.seen[other] != serial:
+            state.query.seen[other] = serial
+            last = ban
+        elif last >= 0:
+            bans[last].after = after
+        else:
+            what.ban = after
+        ban = after
+    what.last_ban = last
 
 
 @kernel

@@ -84,6 +84,18 @@ def set_key(state: State, slot: int, score: int, low: int, high: int) -> None:
 
 
 @kernel
+def find_living(state: State, slot: int) -> int:
+    """Return the slot that a slot is in now. Overwrites: `inside`, so that the next look is shorter."""
+    slots = state.slots
+    while slots[slot].copies == 0:
+        above = np.int64(slots[slot].inside)
+        if slots[above].copies == 0:
+            slots[slot].inside = slots[above].inside
+        slot = above
+    return slot
+
+
+@kernel
 def name_beside(state: State, partner: int, slot: int) -> int:
     """Return the name a partner has now, -1 where it is gone; a kind can be its own partner while two copies live."""
     what = state.slots[partner]
