@@ -149,7 +149,7 @@ def cluster(
     from unsnarl.interning import hash_contents
     from unsnarl.model import Clustering
     from unsnarl.report.findings import make_findings
-    from unsnarl.report.names import name_clusters, refuse_missing
+    from unsnarl.report.following import name_clusters, refuse_missing
     from unsnarl.report.result import Result
     from unsnarl.report.timing import Clock
 
@@ -203,7 +203,7 @@ def bhc(
     ['a', 'a', 'c']
     """
     from unsnarl.bayes.run import cluster_terms, load_kernels
-    from unsnarl.report.names import name_clusters, refuse_missing
+    from unsnarl.report.following import name_clusters, refuse_missing
     from unsnarl.report.term_intake import read_input
     from unsnarl.report.term_outcome import make_findings
     from unsnarl.report.term_result import TermResult

@@ -25,13 +25,11 @@ class Labelled:
     table      name of a table in the session, with the ids in order
     number_of  int32[n]   cluster of each record; clusters are numbered in the order of their smallest record
     labels     object[k]  of str: what each cluster is called
-    contents   object[k]  of str: its content_id, or None: not known
     """
 
     table: str
     number_of: NDArray[np.int32]
     labels: NDArray[Any]
-    contents: NDArray[Any] | None = None
 
 
 def _fetch(session: Session, query: str) -> dict[str, NDArray[Any]]:
@@ -46,12 +44,10 @@ def _scatter(columns: dict[str, NDArray[Any]], n_rows: int) -> NDArray[np.int32]
     return placed
 
 
-def read_labels(session: Session, query: str, has_contents: bool = False) -> Labelled:
+def read_labels(session: Session, query: str) -> Labelled:
     """Read labelled records.
 
-    query         SQL with id and label, each text and not null, in the order of ids, none of them twice; with content
-                  too where `has_contents`
-    has_contents  whether it gives the content_id of each record's cluster
+    query  SQL with id and label, each text and not null, in the order of ids, none of them twice
 
     Raises EngineError where it cannot be read. Cost: a join by label.
     """
@@ -63,20 +59,15 @@ def read_labels(session: Session, query: str, has_contents: bool = False) -> Lab
     found = _fetch(session, f"SELECT r.rowid AS position, first AS number FROM {rows} AS r JOIN {names} USING (label)")
     first = _scatter(found, n_rows)
     number = np.cumsum(first == np.arange(n_rows)) - 1
-    wanted = "label, content" if has_contents else "label"
-    begins = f"SELECT {wanted} FROM {rows} WHERE rowid IN (SELECT first FROM {names}) ORDER BY rowid"
-    called = _fetch(session, begins)
+    called = _fetch(session, f"SELECT label FROM {names} ORDER BY first")
     session.run(f"DROP TABLE {names}")
-    return Labelled(rows, number.astype(np.int32)[first], called["label"], called.get("content"))
+    return Labelled(rows, number.astype(np.int32)[first], called["label"])
 
 
 def read_run_labels(session: Session, run: RunFiles) -> Labelled:
-    """Read the clusters of a RUN, with their contents where it has them."""
-    table = run.scan("clusters")
+    """Read the clusters of a RUN."""
     try:
-        has_contents = "content_id" in {name for name, _ in session.describe(table)}
-        content = ", content_id AS content" if has_contents else ""
-        return read_labels(session, f"SELECT id, cluster_id AS label{content} FROM {table}", has_contents)
+        return read_labels(session, f"SELECT id, cluster_id AS label FROM {run.scan('clusters')}")
     except EngineError as error:
         raise InputError(f"{run.path('clusters')} cannot be read: {first_line(error)}") from None
 

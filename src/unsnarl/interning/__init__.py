@@ -11,6 +11,7 @@ find_indexes = Dictionary.number_all
 
 __all__ = [
     "MAX_RECORDS",
+    "Dictionary",
     "Ids",
     "Interned",
     "PairStore",

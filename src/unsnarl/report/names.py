@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl.files.labels import find_places, read_retired, read_run_labels
-from unsnarl.files.runs import RunFiles, open_run
+from unsnarl.files.labels import read_retired
+from unsnarl.files.runs import RunFiles
 from unsnarl.files.session import Columns, Session
-from unsnarl.files.tables import LINEAGE, RETIRED, IdList, Names, TableColumns, show_table, with_content
+from unsnarl.files.tables import LINEAGE, RETIRED, IdList, Names, TableColumns, with_content
 from unsnarl.lineage.changes import CHANGES, Count, Lineage, count_changes
 from unsnarl.lineage.naming import Before, Naming, carry_names, find_content_ids
 from unsnarl.lineage.overlap import number_clusters
@@ -86,30 +85,11 @@ def say_changes(changes: Mapping[str, Mapping[str, int]]) -> str:
     return f"since the run before: {', '.join(said) or 'there are no clusters'}"
 
 
-def _follow(ids: IdList, clustering: Clustering, before: Before) -> ClusterNames:
+def follow(ids: IdList, clustering: Clustering, before: Before) -> ClusterNames:
     """Name the clusters that follow some others."""
     naming, lineage = carry_names(ids, number_clusters(clustering.cluster_of), before)
     table = make_lineage(lineage, before.cluster_ids, naming.cluster_ids)
     return ClusterNames(naming, lambda: table, describe_changes(count_changes(lineage)))
-
-
-def follow_run(folder: str | os.PathLike[str], ids: IdList, clustering: Clustering) -> ClusterNames:
-    """Name the clusters of a run that goes on from a RUN, as docs/lineage.md has it.
-
-    ids  of the records of this run
-
-    Raises InputError where there is no such RUN, or it cannot be read. Cost: O(n log n), and a join of the ids.
-    """
-    run = open_run(folder)
-    with Session() as session:
-        labelled, retired = read_run_labels(session, run), read_retired(session, run)
-        shown = show_table({"id": "VARCHAR"}, {"id": Names(ids, np.arange(len(ids), dtype=np.int32))})
-        view, here = session.register("records", shown), session.make_name("records")
-        session.run(f"CREATE TEMP TABLE {here} AS SELECT c0 AS id FROM {view}")
-        place = find_places(session, labelled.table, here, len(labelled.number_of))
-    return _follow(
-        ids, clustering, Before(labelled.number_of, place, labelled.labels, labelled.contents, retired=retired)
-    )
 
 
 def name_by_record(ids: IdList, clustering: Clustering) -> ClusterNames:
@@ -118,21 +98,6 @@ def name_by_record(ids: IdList, clustering: Clustering) -> ClusterNames:
     number_of, first = number_clusters(cluster_of), np.flatnonzero(cluster_of == np.arange(len(cluster_of)))
     contents = find_content_ids(ids, number_of, np.arange(len(first)))
     return ClusterNames(Naming(number_of, ids[first.astype(np.int32)], contents))
-
-
-def refuse_missing(previous: str | os.PathLike[str] | None) -> None:
-    """Refuse, before the work starts, a RUN to go on from that is not there or was not finished."""
-    if previous is not None:
-        open_run(previous)
-
-
-def name_clusters(
-    ids: IdList, clustering: Clustering, previous: str | os.PathLike[str] | None, has_contents: bool
-) -> ClusterNames | None:
-    """Name the clusters of a run: after a RUN before, or by their smallest records, with a hash or without."""
-    if previous is not None:
-        return follow_run(previous, ids, clustering)
-    return name_by_record(ids, clustering) if has_contents else None
 
 
 def name_again(names: ClusterNames | None, ids: IdList, clustering: Clustering) -> ClusterNames | None:
@@ -144,7 +109,7 @@ def name_again(names: ClusterNames | None, ids: IdList, clustering: Clustering) 
     naming = names.naming
     place = np.arange(len(ids), dtype=np.int32)
     before = Before(naming.number_of, place, naming.cluster_ids, naming.content_ids, naming.retired)
-    return _follow(ids, clustering, before)
+    return follow(ids, clustering, before)
 
 
 def read_names(session: Session, run: RunFiles, clusters: Columns) -> tuple[Clustering, ClusterNames | None]:
