@@ -63,6 +63,7 @@ TWINS = {
         "bhc",
     ),
     "contents": "interning",
+    "digests": "lineage",
     "texts": "interning",
     "partitions": "interning",
     "canonical_pairs": "graphs",

@@ -14,7 +14,7 @@ from unsnarl.files.parts import first_line
 from unsnarl.files.runs import RunFiles, open_run
 from unsnarl.files.session import EngineError, Session
 from unsnarl.files.tables import IdList
-from unsnarl.interning import Dictionary, Ids
+from unsnarl.interning import Dictionary, Ids, hash_texts
 from unsnarl.lineage.naming import Before
 from unsnarl.model import Clustering
 from unsnarl.report.names import ClusterNames, follow, name_by_record
@@ -95,9 +95,9 @@ def name_clusters(
     Raises InputError where there is no such RUN, or it cannot be read. Cost: O(n log n).
     """
     if previous is None:
-        return name_by_record(ids, clustering) if has_contents else None
+        return name_by_record(ids, clustering, hash_texts) if has_contents else None
     run = open_run(previous)
     known: Any = ids if isinstance(ids, Ids) else Ids.of(ids)
     with Session() as session:
         before = read_before(session, run, known)
-    return follow(ids, clustering, before)
+    return follow(ids, clustering, before, hash_texts)

@@ -14,7 +14,7 @@ from unsnarl.files.runs import RunFiles
 from unsnarl.files.session import Columns, Session
 from unsnarl.files.tables import LINEAGE, RETIRED, IdList, Names, TableColumns, with_content
 from unsnarl.lineage.changes import CHANGES, Count, Lineage, count_changes
-from unsnarl.lineage.naming import Before, Naming, carry_names, find_content_ids
+from unsnarl.lineage.naming import Before, Digest, Naming, carry_names, find_content_ids, hash_texts
 from unsnarl.lineage.overlap import number_clusters
 from unsnarl.model import Clustering
 
@@ -85,18 +85,18 @@ def say_changes(changes: Mapping[str, Mapping[str, int]]) -> str:
     return f"since the run before: {', '.join(said) or 'there are no clusters'}"
 
 
-def follow(ids: IdList, clustering: Clustering, before: Before) -> ClusterNames:
+def follow(ids: IdList, clustering: Clustering, before: Before, digest: Digest = hash_texts) -> ClusterNames:
     """Name the clusters that follow some others."""
-    naming, lineage = carry_names(ids, number_clusters(clustering.cluster_of), before)
+    naming, lineage = carry_names(ids, number_clusters(clustering.cluster_of), before, digest)
     table = make_lineage(lineage, before.cluster_ids, naming.cluster_ids)
     return ClusterNames(naming, lambda: table, describe_changes(count_changes(lineage)))
 
 
-def name_by_record(ids: IdList, clustering: Clustering) -> ClusterNames:
+def name_by_record(ids: IdList, clustering: Clustering, digest: Digest = hash_texts) -> ClusterNames:
     """Name each cluster by its smallest record, and hash its members."""
     cluster_of = clustering.cluster_of
     number_of, first = number_clusters(cluster_of), np.flatnonzero(cluster_of == np.arange(len(cluster_of)))
-    contents = find_content_ids(ids, number_of, np.arange(len(first)))
+    contents = find_content_ids(ids, number_of, np.arange(len(first)), digest)
     return ClusterNames(Naming(number_of, ids[first.astype(np.int32)], contents))
 
 
