@@ -98,16 +98,24 @@ def test_first_stage_by_hand() -> None:
     }
 
 
-def test_what_does_not_fall_apart_is_left_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_taken_in_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph that falls apart, and a sparse one that does not; no dense one, and none by weighted linkage."""
     monkeypatch.setattr(contraction, "LEAST_NODES", 10)
     monkeypatch.setattr(contraction, "LEAST_ENTRIES", 10)
     break_up = partial(contraction.break_up, shares=contraction.SHARES)
-    star = [(0, leaf, 500_000_000 + leaf) for leaf in range(1, 100)]
-    assert break_up(whole((star, 100))[1], solve.LINKAGE_CODES["average"]) is None
     path = [(i, i + 1, 500_000_000 + (7919 * i) % 100) for i in range(99)]
-    assert break_up(whole((path, 100))[1], solve.LINKAGE_CODES["average"]) is not None
-    assert break_up(whole((path, 100), "weighted")[1], solve.LINKAGE_CODES["weighted"]) is None
+    star = [(0, leaf, 500_000_000 + leaf) for leaf in range(1, 100)]
     label = random.Random(1).sample(range(100), 100)
     tied = sorted((min(a, b), max(a, b), 500_000_000) for a, b in pairwise(label))
-    assert break_up(whole((tied, 100))[1], solve.LINKAGE_CODES["average"]) is not None, "names tell ties apart"
-    assert break_up(whole((tied, 100), "single")[1], solve.LINKAGE_CODES["single"]) is None
+
+    def stage(rows: list[tuple[int, int, int]], linkage: str = "average") -> contraction.Pieces | None:
+        return break_up(whole((rows, 100), linkage)[1], solve.LINKAGE_CODES[linkage])
+
+    falls_apart, stays = stage(path), stage(star)
+    assert falls_apart is not None and falls_apart.shares == contraction.SHARES
+    assert stays is not None and stays.shares == contraction.SHARES[-1:]
+    assert stage(path, "weighted") is None
+    monkeypatch.setattr(contraction, "SPARSE", 1)
+    assert stage(star) is None and stage(path) is not None
+    assert stage(tied) is not None, "names tell ties apart"
+    assert stage(tied, "single") is None

@@ -47,6 +47,11 @@ SHARES = (0.95, 0.8, 0.5)
 LARGEST_SHARE = 0.25
 """A graph has fallen apart if no piece has more than this share of its nodes, or LEAST_NODES."""
 
+SPARSE = 128
+"""A graph with at most this many entries a node is taken in stages even if it does not fall apart.
+
+To read its rows anew costs less than is saved where clusters have few partners up to the pivot, and rows in one piece.
+"""
 
 SLOW = 0.95
 """Stages that leave more than this share of the nodes are not worth another one."""
@@ -195,14 +200,16 @@ def _find_first_keys(graph: Quotient, linkage: int) -> Merges:
 
 
 def break_up(graph: Quotient, linkage: int, shares: tuple[float, ...]) -> Pieces | None:
-    """Break a graph up into pieces that are independent up to a pivot, None where it does not fall apart.
+    """Break a graph up into pieces that are independent up to a pivot, None where that is not worth it.
 
-    shares  the share of nodes whose best pair comes before the pivot, the first that will do is taken
+    shares  the share of nodes whose best pair comes before the pivot: the first by which the graph falls apart is
+    taken, or the last where it is sparse
 
     Cost: O(k + entries) for each pivot tried.
     """
     n_nodes = len(graph.names)
-    is_large = n_nodes >= LEAST_NODES and graph.used.sum(dtype=np.int64) >= LEAST_ENTRIES
+    n_entries = graph.used.sum(dtype=np.int64)
+    is_large, is_sparse = n_nodes >= LEAST_NODES and n_entries >= LEAST_ENTRIES, n_entries <= SPARSE * n_nodes
     if linkage == linkages.WEIGHTED or not is_large:
         # Weighted linkage is left whole: its values depend on the merges behind them.
         return None
@@ -214,7 +221,8 @@ def break_up(graph: Quotient, linkage: int, shares: tuple[float, ...]) -> Pieces
             pivot["low"] = pivot["high"] = np.iinfo(np.int32).max
         piece_of = np.arange(n_nodes, dtype=np.int32)
         quotient.connect_up_to(graph, linkage, pivot, piece_of)
-        if np.bincount(piece_of).max() <= max(LEAST_NODES, LARGEST_SHARE * n_nodes):
+        largest = np.bincount(piece_of).max()
+        if largest <= max(LEAST_NODES, LARGEST_SHARE * n_nodes) or (is_sparse and i == len(shares) - 1):
             return replace(lay_out_pieces(graph, linkage, pivot[:1], piece_of), shares=shares[i:])
     return None
 
