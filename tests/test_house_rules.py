@@ -62,6 +62,7 @@ TWINS = {
         (f"bhc/{name}" for name in "agglomerate bounds fixed_point odds postings rolls room scan state table".split()),
         "bhc",
     ),
+    "digests": "lineage",
     "texts": "interning",
     "columns": "interning",
     "partitions": "interning",

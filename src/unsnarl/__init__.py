@@ -16,8 +16,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unsnarl.api import bhc, check, cluster, cut, demo, evaluate, open_run
+    from unsnarl.api import bhc, check, cluster, cut, demo, diff, evaluate, open_run
     from unsnarl.errors import GateError, InputError, ResourceError, UnsnarlError, UsageError
+    from unsnarl.report.difference import Difference
     from unsnarl.report.result import Result
     from unsnarl.report.term_result import TermResult
     from unsnarl.settings import Settings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Difference",
     "GateError",
     "InputError",
     "ResourceError",
@@ -41,13 +43,15 @@ __all__ = [
     "cluster",
     "cut",
     "demo",
+    "diff",
     "evaluate",
     "open_run",
 ]
 
 _HOME_OF = {
-    **dict.fromkeys(("bhc", "check", "cluster", "cut", "demo", "evaluate", "open_run"), "unsnarl.api"),
+    **dict.fromkeys(("bhc", "check", "cluster", "cut", "demo", "diff", "evaluate", "open_run"), "unsnarl.api"),
     **dict.fromkeys(("GateError", "InputError", "ResourceError", "UnsnarlError", "UsageError"), "unsnarl.errors"),
+    "Difference": "unsnarl.report.difference",
     "Result": "unsnarl.report.result",
     "Settings": "unsnarl.settings",
     "TermResult": "unsnarl.report.term_result",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from unsnarl.errors import ResourceError, UsageError
@@ -16,12 +17,10 @@ from unsnarl.term_settings import TermFields, make_term_settings
 
 if TYPE_CHECKING:
     from unsnarl.evaluation.metrics import Evaluation
-    from unsnarl.files.pairs import PairSource
-    from unsnarl.files.session import Session
     from unsnarl.files.tables import TableColumns
-    from unsnarl.interning import Interned, Settled
     from unsnarl.model import Forest, Progress
     from unsnarl.report.demo import Demo
+    from unsnarl.report.difference import Difference
     from unsnarl.report.intake import Input, Opened
     from unsnarl.report.profile import InputReport
     from unsnarl.report.result import Result
@@ -45,6 +44,7 @@ class SettingsFields(TypedDict, total=False):
     on_bad_score: str
     on_conflict: str
     allow_unknown_ids: bool
+    content_ids: bool
     threads: int | None
     memory_limit: str | None
     temp_dir: str | None
@@ -60,34 +60,6 @@ def _make_settings(given: SettingsFields) -> Settings:
     return Settings(**given)
 
 
-def _refuse_conflicts(source: PairSource, rows: Interned, settled: Settled) -> None:
-    """Refuse pairs given with different scores, where nobody said which one counts."""
-    from unsnarl.files.pairs import explain_conflicts
-
-    if settled.n_conflicts and source.settings.on_conflict == "error":
-        first = [(rows.ids[left], rows.ids[right]) for left, right in settled.conflicts]
-        raise explain_conflicts(source, settled.n_conflicts, first)
-
-
-def _read_rows(session: Session, opened: Opened, settings: Settings, clock: Clock) -> Input:
-    """Read, check, intern and settle what was opened."""
-    from unsnarl.interning import PairStore, intern, settle
-    from unsnarl.report.forecast import refuse_oversize, share_memory
-    from unsnarl.report.intake import count_input, describe_losses, make_input
-
-    with clock.time("reading"):
-        store = PairStore(share_memory(settings.memory_limit).store_bytes, settings.temp_dir, clock.progress)
-        rows = intern(session, opened.pairs, opened.records, settings, store)
-    opened.start_checksums(settings.checksums)
-    settled = clock.run(
-        "finding components", lambda: settle(rows, settings.threshold, settings.on_conflict, session.threads)
-    )
-    refuse_oversize(rows.n_records, len(settled.pairs), settings.memory_limit)
-    _refuse_conflicts(opened.pairs, rows, settled)
-    counts = count_input(rows, settled)
-    return make_input(opened, rows.ids, settled, counts, describe_losses(opened.pairs, counts, rows, settled))
-
-
 def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock, resume: str | None) -> tuple[Input, Opened]:
     """Read what was given, or take up what an earlier run made of it; the engine's memory is free again afterwards."""
     from unsnarl import solve
@@ -95,7 +67,7 @@ def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock, resu
     from unsnarl.files.records import read_records
     from unsnarl.files.session import Session
     from unsnarl.report.forecast import share_memory
-    from unsnarl.report.intake import Opened
+    from unsnarl.report.intake import Opened, read_rows
     from unsnarl.report.resuming import load_input, save_input
 
     with Session(settings.threads, share_memory(settings.memory_limit).engine, settings.temp_dir) as session:
@@ -105,7 +77,7 @@ def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock, resu
             given = load_input(resume, opened, settings)
         clock.run("loading kernels", solve.load_kernels)
         if given is None:
-            given = _read_rows(session, opened, settings, clock)
+            given = read_rows(session, opened, settings, clock)
             if resume is not None:
                 clock.run("keeping for resume", lambda: save_input(resume, opened, settings, given))
         return given, opened
@@ -156,7 +128,7 @@ def cluster(
     pairs     two ids and a score in each row: a path, a glob or a list of them (kinds of file: docs/input.md),
               a pandas, Polars or Arrow frame, a DuckDB relation, or a list of dicts
     records   the ids of all records, in the same forms (default: those in pairs); one in no pair is a cluster
-    previous  a RUN: only components that have changed since are linked again; the answer is the same
+    previous  a RUN, whose cluster ids are kept (docs/lineage.md), and changed components alone are linked
     resume    where the RUN will be written: what is done is kept beside it for the next such call; for files
     progress  told how far the work is (default: nobody)
     settings  the fields of Settings: threshold=0.5, cut=0.5, linkage="average", ...
@@ -176,11 +148,13 @@ def cluster(
     from unsnarl.interning import hash_contents
     from unsnarl.model import Clustering
     from unsnarl.report.findings import make_findings
+    from unsnarl.report.following import name_clusters, refuse_missing
     from unsnarl.report.result import Result
     from unsnarl.report.resuming import load_forest, save_forest
     from unsnarl.report.timing import Clock
 
     chosen = _make_settings(settings)
+    refuse_missing(previous)
     clock = Clock(progress)
     with compile_ahead() as compiling:
         kept = None if resume is None else os.fspath(resume)
@@ -197,23 +171,26 @@ def cluster(
         save_forest(kept, opened, chosen, forest)
     with clock.phase("cutting"):
         clustering = dendrogram.cut_forest(forest, chosen.cut)
+        names = name_clusters(given.ids, clustering, previous, chosen.content_ids)
     found = make_findings(chosen, given, table, (forest, clustering), clock.phases)
-    return Result(found, given.kind)
+    return Result(replace(found, names=names), given.kind)
 
 
 def bhc(
     terms: Any,
     *,
     ids: Sequence[Any] | None = None,
+    previous: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     **settings: Unpack[TermFields],
 ) -> TermResult:
     """Cluster records that are sets of terms, by Bayesian hierarchical clustering.
 
-    terms     rows of (id, term) or (id, term, count), or a row for each record with a list in the column terms; in any
-              of the forms that `cluster` takes, or a SciPy sparse matrix of counts, whose rows are records. With
-              `fields` a table of records, whose fields become terms
+    terms     rows of (id, term) or (id, term, count), or a row for each record with a list in the column terms; in
+              any of the forms that `cluster` takes, or a SciPy sparse matrix of counts, whose rows are records.
+              With `fields` a table of records, whose fields become terms
     ids       of the rows of a sparse matrix (default: their numbers)
+    previous  a RUN, whose cluster ids are kept (docs/lineage.md)
     progress  told how far the work is (default: nobody)
     settings  the fields of TermSettings: model="multinomial", gamma=None, strength=None, cut=0.0, ...
 
@@ -227,12 +204,14 @@ def bhc(
     ['a', 'a', 'c']
     """
     from unsnarl.bayes.run import cluster_terms, load_kernels
+    from unsnarl.report.following import name_clusters, refuse_missing
     from unsnarl.report.term_intake import read_input
     from unsnarl.report.term_outcome import make_findings
     from unsnarl.report.term_result import TermResult
     from unsnarl.report.timing import Clock
 
     chosen = make_term_settings(settings)
+    refuse_missing(previous)
     clock = Clock(progress)
     with clock.phase("reading"):
         given = read_input(terms, ids, chosen)
@@ -244,7 +223,10 @@ def bhc(
             f"Memory ran out on {len(given.ids):,} records with {len(given.terms.term):,} terms.",
             hint="Give the run more memory, or leave out terms that nearly all records have.",
         ) from None
-    return TermResult(make_findings(given, outcome, chosen, clock.phases), given.kind)
+    found = make_findings(given, outcome, chosen, clock.phases)
+    with clock.phase("naming"):
+        names = name_clusters(given.ids, found.clustering, previous, chosen.content_ids)
+    return TermResult(replace(found, names=names), given.kind)
 
 
 def forget_resume(folder: str | os.PathLike[str]) -> None:
@@ -304,6 +286,23 @@ def cut(run: str | os.PathLike[str] | Result, at: float) -> Any:
     from unsnarl.report.result import Result
 
     return (run if isinstance(run, Result) else open_run(run)).cut(at)
+
+
+def diff(before: Any, after: Any, *, record_id: str | None = None, cluster_id: str | None = None) -> Difference:
+    """Say what became of each cluster between two clusterings.
+
+    before, after          the folder of a RUN, a Result, or a table of record id and cluster: a path or a frame
+    record_id, cluster_id  columns of the tables (default: found by their names)
+
+    Records are matched by id. Raises InputError where an input breaks the contract of docs/input.md. Cost: O(n log n).
+
+    >>> before, after = [{"id": "a", "cluster": 1}, {"id": "b", "cluster": 2}], [{"id": i, "cluster": 3} for i in "abc"]
+    >>> diff(before, after).changes["merged"]
+    {'n_changes': 1, 'n_old_clusters': 2, 'n_new_clusters': 1, 'n_records': 2}
+    """
+    from unsnarl.report.difference import compare
+
+    return compare(before, after, record_id, cluster_id)
 
 
 def refuse_existing(folder: str | os.PathLike[str], force: bool = False, inputs: Sequence[str] = ()) -> None:

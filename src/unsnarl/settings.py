@@ -52,6 +52,7 @@ class Settings:
         "error", "What to do with a pair given again with another score.", choices=("error", "max", "mean", "min")
     )
     allow_unknown_ids: bool = _setting(False, "Add ids that PAIRS has and RECORDS lacks, instead of stopping.")
+    content_ids: bool = _setting(False, "Write content_id, a hash of each cluster's members; with --previous always.")
     threads: int | None = _setting(
         None, "Threads to use (default: all processors allowed to this process).", span=(1, 1024)
     )

@@ -78,6 +78,7 @@ class TermSettings:
         None, "Column with how often the record has the term (default: count, where there is one)."
     )
     sep: str | None = _setting(None, "Separator of CSV files (default: found out).")
+    content_ids: bool = _setting(False, "Write content_id, a hash of each cluster's members; with --previous always.")
     threads: int | None = _setting(
         None, "Threads to read with (default: all processors allowed to this process).", span=(1, 1024)
     )
@@ -131,6 +132,7 @@ class TermFields(TypedDict, total=False):
     term_column: str | None
     count_column: str | None
     sep: str | None
+    content_ids: bool
     threads: int | None
     memory_limit: str | None
 

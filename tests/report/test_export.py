@@ -37,10 +37,10 @@ def test_blocks_join_to_one_table(n_rows: int) -> None:
 @pytest.mark.parametrize("name", ["clusters.csv", "clusters.parquet"])
 def test_files_are_replaced_only_with_force(tmp_path: Path, name: str) -> None:
     path = str(tmp_path / name)
-    export.write_clusters(path, make_clusters(IDS), force=False)
+    export.write_table(path, "clusters", make_clusters(IDS), force=False)
     with pytest.raises(InputError, match="exists already"):
-        export.write_clusters(path, make_clusters(["x"]), force=False)
-    export.write_clusters(path, make_clusters(["x"]), force=True)
+        export.write_table(path, "clusters", make_clusters(["x"]), force=False)
+    export.write_table(path, "clusters", make_clusters(["x"]), force=True)
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
     if name.endswith(".parquet"):
         assert pq.read_table(path)["id"].to_pylist() == ["x"]

@@ -32,7 +32,9 @@ def commands() -> None:
 @click.argument("pairs", nargs=-1, required=True)
 @click.option("--records", help="File with the ids of all records, those in no pair included.")
 @click.option("--out", required=True, help="Folder to write the run to.")
-@click.option("--previous", metavar="RUN", help="Link only components that have changed since this run.")
+@click.option(
+    "--previous", metavar="RUN", help="Keep the cluster ids of this run, and link only components that have changed."
+)
 @click.option("--resume", is_flag=True, help="Keep what is done beside the run, and go on from there next time.")
 @settings_options
 @force_option
@@ -56,7 +58,14 @@ def cluster(
     api.refuse_existing(out, force, [*pairs, *([records] if records is not None else [])])
     with open_progress(quiet) as progress:
         kept = out if resume else None
-        result = api.cluster(list(pairs), records, previous=previous, resume=kept, progress=progress, **settings)
+        result = api.cluster(
+            list(pairs),
+            records,
+            previous=previous,
+            resume=kept,
+            progress=progress,
+            **settings,
+        )
         result.write(out, force=force)
         if resume:
             api.forget_resume(out)
@@ -69,10 +78,19 @@ def cluster(
 @commands.command()
 @click.argument("terms", nargs=-1, required=True)
 @click.option("--out", required=True, help="Folder to write the run to.")
+@click.option("--previous", metavar="RUN", help="Keep the cluster ids of this run.")
 @term_options
 @force_option
 @output_options
-def bhc(terms: tuple[str, ...], out: str, force: bool, quiet: bool, as_json: bool, **settings: Any) -> None:
+def bhc(
+    terms: tuple[str, ...],
+    out: str,
+    previous: str | None,
+    force: bool,
+    quiet: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
     """Cluster records that are sets of terms, by Bayesian hierarchical clustering.
 
     TERMS are files (Parquet, CSV or JSON lines) or globs of them: an id and a term in each row, with a count or
@@ -80,7 +98,7 @@ def bhc(terms: tuple[str, ...], out: str, force: bool, quiet: bool, as_json: boo
     """
     api.refuse_existing(out, force, list(terms))
     with open_progress(quiet) as progress:
-        result = api.bhc(list(terms), progress=progress, **settings)
+        result = api.bhc(list(terms), previous=previous, progress=progress, **settings)
         result.write(out, force=force)
     if as_json:
         print_json({"command": "bhc", "run": out, **result.numbers()})
@@ -194,6 +212,34 @@ def evaluate(
         print_json({**answer, **error_as_dict(error)}, ok=False)
     print_lines([f"unsnarl: {error}"])
     return error.exit_code
+
+
+@commands.command()
+@click.argument("before")
+@click.argument("after")
+@click.option("--out", help="File to write what became of each cluster to: .parquet or .csv.")
+@click.option("--record-id", help="Column with the record id, for tables (default: found by its name).")
+@click.option("--cluster-id", help="Column with the cluster, for tables (default: found by its name).")
+@click.option("--worst", type=click.IntRange(0), default=10, show_default=True, help="Changes to show.")
+@force_option
+@output_options
+def diff(
+    before: str, after: str, out: str | None, worst: int, force: bool, quiet: bool, as_json: bool, **columns: Any
+) -> None:
+    """Say what became of each cluster between BEFORE and AFTER.
+
+    BEFORE and AFTER are RUNs, or files with the id and the cluster of each record. Records are matched by id; what the
+    clusters are called has no say.
+    """
+    if out is not None:
+        api.refuse_file(out, force)
+    found = api.diff(before, after, **columns)
+    if out is not None:
+        found.write(out, force)
+    if as_json:
+        print_json({"command": "diff", "before": before, "after": after, "out": out, **found.as_dict(worst)})
+    elif not quiet:
+        print_data("\n".join(found.lines(worst)) + "\n")
 
 
 @commands.command()

@@ -132,6 +132,12 @@ class Numbers:
 Column = Texts | Numbers | NDArray[Any]
 
 
+def as_texts(column: Column) -> Texts:
+    """Take a column that is known to hold texts."""
+    assert isinstance(column, Texts)
+    return column
+
+
 def _view(address: int | None, n_items: int, kind: Any) -> NDArray[Any]:
     """Show memory as an array, without a copy."""
     if not address or n_items == 0:

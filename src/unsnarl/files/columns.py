@@ -148,11 +148,15 @@ def find_record_column(part: Part, role: str, named: str | None, option: str = "
     return _pick(part, role, RECORD_IDS, "record id", option)
 
 
-def find_entity_column(part: Part, id_column: str, named: str | None) -> str:
-    """Find the column of TRUTH that names the entity: as named, or the other of two, or by a known name."""
+def find_label_column(part: Part, role: str, id_column: str, named: str | None, wanted: tuple[str, str]) -> str:
+    """Find the column with the label of each record: as named, or the other of two, or by a known name.
+
+    wanted  what the label is called, and the option that names its column
+    """
+    what, option = wanted
     if named is not None:
-        return _named(part, "TRUTH", named, "truth-entity")
+        return _named(part, role, named, option)
     others = [name for name in part.columns if name != id_column]
     if len(others) == 1:
         return others[0]
-    return _pick(part, "TRUTH", ENTITIES, "entity", "truth-entity")
+    return _pick(part, role, ENTITIES, what, option)

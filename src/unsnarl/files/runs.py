@@ -18,12 +18,12 @@ from unsnarl.files.atomic import new_folder, recover, sync_file
 from unsnarl.files.checksums import Described, find_checksum
 from unsnarl.files.parts import first_line
 from unsnarl.files.session import Columns, EngineError, Session, quote_name, quote_text
-from unsnarl.files.tables import SCHEMAS, TableColumns, show_table
+from unsnarl.files.tables import SCHEMAS, TableColumns, show_table, write_value
 
 MANIFEST = "run.json"
 FORMAT = 1
 ROW_GROUP_ROWS = 122_880
-_MADE_LATER = ("report.html", "lineage.parquet", "decisions.jsonl")
+_MADE_LATER = ("report.html", "lineage.parquet", "retired_ids.parquet", "decisions.jsonl")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class RunData:
     phases                        for each phase its seconds and peak memory in bytes
     schemas                       columns of each table and their SQL types
     method                        how the clusters were found
+    more                          further tables by name, with their columns' SQL types; '' is written as null
     """
 
     clusters: TableColumns
@@ -48,6 +49,11 @@ class RunData:
     phases: dict[str, dict[str, Any]] = field(default_factory=dict)
     schemas: dict[str, dict[str, str]] = field(default_factory=lambda: SCHEMAS)
     method: str = "linkage"
+    more: dict[str, tuple[dict[str, str], TableColumns]] = field(default_factory=dict)
+
+    def tables(self) -> dict[str, tuple[dict[str, str], TableColumns]]:
+        """Give all tables by name, in the order they are written, with their columns' SQL types."""
+        return {**{name: (self.schemas[name], getattr(self, name)) for name in SCHEMAS}, **self.more}
 
 
 def find_versions() -> dict[str, str]:
@@ -123,7 +129,8 @@ def _write_table(session: Session, path: str, schema: dict[str, str], columns: T
     n_rows = len(columns[next(iter(schema))])
     view = session.register("table", show_table(schema, columns))
     items = ", ".join(
-        f"CAST(c{i} AS {type_}) AS {quote_name(column)}" for i, (column, type_) in enumerate(schema.items())
+        f"{write_value(f'c{i}', column, type_)} AS {quote_name(column)}"
+        for i, (column, type_) in enumerate(schema.items())
     )
     try:
         # Groups of rows are made side by side and written in order: the bytes do not depend on the threads.
@@ -178,9 +185,9 @@ def write_run(session: Session, folder: str | os.PathLike[str], run: RunData, fo
     refuse_existing(folder, force)
     with new_folder(os.fspath(folder), force) as staging:
         outputs = {}
-        for name in SCHEMAS:
+        for name, (schema, columns) in run.tables().items():
             path = os.path.join(staging, f"{name}.parquet")
-            n_rows = _write_table(session, path, run.schemas[name], getattr(run, name))
+            n_rows = _write_table(session, path, schema, columns)
             outputs[f"{name}.parquet"] = {"rows": n_rows, "bytes": os.path.getsize(path), "sha256": find_checksum(path)}
         phases = {**run.phases, "write": {"seconds": round(time.perf_counter() - started, 3)}}
         manifest = {
@@ -212,12 +219,19 @@ class RunFiles:
         """Give the path of a table's file: clusters, merges or components."""
         return os.path.join(self.folder, f"{name}.parquet")
 
+    def has(self, name: str) -> bool:
+        """Say whether the run wrote this table."""
+        return f"{name}.parquet" in self.manifest["outputs"]
+
+    def scan(self, name: str) -> str:
+        """Give the SQL that a table is selected from, after a look at whether it is as the run wrote it."""
+        self._refuse_changed(f"{name}.parquet")
+        return f"read_parquet([{quote_text(os.path.abspath(self.path(name)))}], hive_partitioning=false)"
+
     def read(self, session: Session, name: str) -> Columns:
         """Read a table: object arrays of str for text, else NumPy numbers, in the order of the file."""
-        path = os.path.abspath(self.path(name))
-        self._refuse_changed(f"{name}.parquet")
         try:
-            columns = session.arrays(f"SELECT * FROM read_parquet([{quote_text(path)}], hive_partitioning=false)")
+            columns = session.arrays(f"SELECT * FROM {self.scan(name)}")
         except EngineError as error:
             raise InputError(f"{self.path(name)} cannot be read: {first_line(error)}") from None
         return {column: np.ma.getdata(array) for column, array in columns.items()}

@@ -40,6 +40,21 @@ SCHEMAS = {
 }
 """Columns of each table and their SQL types, in the order they are written."""
 
+LINEAGE = {"change": "VARCHAR", "old_cluster_id": "VARCHAR", "new_cluster_id": "VARCHAR", "n_records": "BIGINT"}
+RETIRED = {"cluster_id": "VARCHAR"}
+_MAY_BE_NULL = ("old_cluster_id", "new_cluster_id")
+
+
+def with_content(schema: dict[str, str]) -> dict[str, str]:
+    """Give the columns of clusters with content_id at the end."""
+    return {**schema, "content_id": "VARCHAR"}
+
+
+def write_value(expression: str, column: str, type_: str) -> str:
+    """Write the SQL of a column as it goes into a file: cluster ids that may be missing are null where they are ''."""
+    value = f"NULLIF({expression}, '')" if column in _MAY_BE_NULL else expression
+    return f"CAST({value} AS {type_})"
+
 
 class IdList(Protocol):
     """Give the ids of records by their index."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from unsnarl.errors import InputError
-from unsnarl.files.columns import find_column, find_entity_column, find_record_column
+from unsnarl.files.columns import find_column, find_label_column, find_record_column
 from unsnarl.files.identifiers import read_id
 from unsnarl.files.parts import Part, Source, show
 from unsnarl.files.rows import View, count_rows, find_rows, guard, guard_arrays, input_error, say_rows, unite
@@ -30,6 +30,8 @@ class _Words:
 
 _TRUTH = _Words("TRUTH", "entity", "Leave out records whose entity is not known.", "Give each record one entity.")
 _CLUSTERS = _Words("CLUSTERS", "cluster", "Give each record its cluster.", "Each record is in one cluster.")
+_TRUTH_OPTION, _CLUSTER_OPTION = ("entity", "truth-entity"), ("cluster", "cluster-id")
+"""What the label is called, and the option that names its column."""
 
 
 def _make_view(session: Session, part: Part, role: str, id_name: str, entity_name: str) -> View:
@@ -80,6 +82,23 @@ def read_cluster_table(session: Session, given: Any) -> dict[str, Any]:
     return _read_labels(session, views, _CLUSTERS)
 
 
+def query_clusters(session: Session, given: Any, id_column: str | None, cluster_column: str | None) -> str:
+    """Check a table of record id and cluster, found as TRUTH's columns are, and give SQL with id and label, text both.
+
+    Raises InputError for what breaks the contract: unreadable files, null or empty values, repeated ids, no rows.
+    """
+    role = _CLUSTERS.role
+    views = []
+    for part in open_source(session, given, role).parts:
+        id_name = find_record_column(part, role, id_column, "record-id")
+        label_name = find_label_column(part, role, id_name, cluster_column, _CLUSTER_OPTION)
+        views.append(_make_view(session, part, role, id_name, label_name))
+    _check_rows(session, views, _CLUSTERS)
+    if not count_rows(session, views):
+        raise InputError(f"{role} has no rows.", hint="Give the cluster of some records at least.")
+    return f"SELECT id, entity AS label FROM ({unite(views)})"
+
+
 def read_truth(
     session: Session, given: Any, id_column: str | None = None, entity_column: str | None = None, sep: str | None = None
 ) -> dict[str, Any]:
@@ -97,6 +116,6 @@ def read_truth(
     views = []
     for part in source.parts:
         id_name = find_record_column(part, "TRUTH", id_column, "truth-id")
-        entity_name = find_entity_column(part, id_name, entity_column)
+        entity_name = find_label_column(part, "TRUTH", id_name, entity_column, _TRUTH_OPTION)
         views.append(_make_view(session, part, "TRUTH", id_name, entity_name))
     return _read_labels(session, views, _TRUTH)

@@ -2,6 +2,7 @@
 
 from unsnarl.interning.contents import hash_contents
 from unsnarl.interning.dictionary import Dictionary
+from unsnarl.interning.digests import hash_texts
 from unsnarl.interning.ids import Ids
 from unsnarl.interning.reading import MAX_RECORDS, Interned, intern
 from unsnarl.interning.settling import Settled, settle
@@ -11,12 +12,14 @@ find_indexes = Dictionary.number_all
 
 __all__ = [
     "MAX_RECORDS",
+    "Dictionary",
     "Ids",
     "Interned",
     "PairStore",
     "Settled",
     "find_indexes",
     "hash_contents",
+    "hash_texts",
     "intern",
     "settle",
 ]

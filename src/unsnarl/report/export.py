@@ -13,10 +13,12 @@ from unsnarl.errors import InputError, UsageError
 from unsnarl.files.atomic import write_file
 from unsnarl.files.runs import MANIFEST
 from unsnarl.files.session import Columns, Session, quote_name, quote_text
-from unsnarl.files.tables import SCHEMAS
+from unsnarl.files.tables import LINEAGE, SCHEMAS, with_content, write_value
 
 ENDINGS = (".csv", ".parquet")
 _BLOCK_ROWS = 20_000
+_TYPES = {"clusters": with_content(SCHEMAS["clusters"]), "lineage": LINEAGE}
+"""Tables that can be written alone, with their columns' SQL types."""
 
 
 def refuse_file(path: str, force: bool) -> None:
@@ -52,22 +54,23 @@ def format_csv(columns: Columns) -> Iterator[str]:
         yield block.getvalue()
 
 
-def _make_parquet(clusters: Columns) -> bytes:
-    """Write the table of clusters as Parquet, with the types it has in a RUN."""
-    types = SCHEMAS["clusters"]
-    arrays = {f"c{position}": clusters[name] for position, name in enumerate(types)}
+def _make_parquet(table: str, columns: Columns) -> bytes:
+    """Write a table as Parquet, with the types it has in a RUN."""
+    types = {name: _TYPES[table][name] for name in columns}
+    arrays = {f"c{position}": array for position, array in enumerate(columns.values())}
     items = ", ".join(
-        f"CAST(c{position} AS {type_}) AS {quote_name(name)}" for position, (name, type_) in enumerate(types.items())
+        f"{write_value(f'c{position}', name, type_)} AS {quote_name(name)}"
+        for position, (name, type_) in enumerate(types.items())
     )
     with tempfile.TemporaryDirectory(prefix="unsnarl-") as folder, Session(threads=1) as session:
-        path = Path(folder) / "clusters.parquet"
-        view = session.register("clusters", arrays)
+        path = Path(folder) / "table.parquet"
+        view = session.register("table", arrays)
         session.run(f"COPY (SELECT {items} FROM {view}) TO {quote_text(str(path))} (FORMAT parquet, COMPRESSION zstd)")
         return path.read_bytes()
 
 
-def write_clusters(path: str, clusters: Columns, force: bool) -> None:
-    """Write the table of clusters to one file, whole or not at all: .parquet or .csv."""
+def write_table(path: str, table: str, columns: Columns, force: bool) -> None:
+    """Write a table, clusters or lineage, to one file, whole or not at all: .parquet or .csv."""
     refuse_file(path, force)
     is_csv = Path(path).suffix == ".csv"
-    write_file(path, "".join(format_csv(clusters)).encode() if is_csv else _make_parquet(clusters))
+    write_file(path, "".join(format_csv(columns)).encode() if is_csv else _make_parquet(table, columns))

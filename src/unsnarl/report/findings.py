@@ -18,6 +18,7 @@ from unsnarl.files.runs import RunData, RunFiles
 from unsnarl.files.session import Columns, Session
 from unsnarl.files.tables import IdList, TableColumns, make_clusters, make_merges, unpack
 from unsnarl.model import Clustering, Components, Forest, Pairs
+from unsnarl.report.names import ClusterNames, name_again, read_names
 from unsnarl.report.summary import Summary, count_group_sizes, summary_as_dict, tally_sizes
 from unsnarl.settings import Settings
 
@@ -39,6 +40,7 @@ class Findings:
     counts           n_pairs, and what was left out or put in, by name
     notes            the same in sentences, with examples
     pairs            None for a run read from its folder
+    names            None where clusters are named by their smallest record, and nothing more is told of them
     """
 
     settings: Settings
@@ -52,12 +54,18 @@ class Findings:
     pairs: Pairs | None = None
     inputs: list[dict[str, Any]] | Described = field(default_factory=list)
     phases: Phases = field(default_factory=dict)
+    names: ClusterNames | None = None
+
+    def cluster_table(self) -> TableColumns:
+        """Make the table of clusters; ids are not made yet."""
+        clusters = make_clusters(self.ids, self.clustering, self.components)
+        return clusters if self.names is None else self.names.rename(clusters)
 
     @cached_property
     def tables(self) -> dict[str, Columns]:
         """Make the tables of a RUN: clusters, merges and components, by name."""
         return {
-            "clusters": unpack(make_clusters(self.ids, self.clustering, self.components)),
+            "clusters": unpack(self.cluster_table()),
             "merges": unpack(make_merges(self.ids, self.forest)),
             "components": {**unpack(self.component_table), **count_clusters(self.components, self.clustering)},
         }
@@ -65,7 +73,20 @@ class Findings:
     def recut(self, cut: float, clustering: Clustering) -> Findings:
         """Give the same findings with the clusters of another cut."""
         settings = dataclasses.replace(self.settings, cut=cut)
-        return dataclasses.replace(self, settings=settings, clustering=clustering)
+        return dataclasses.replace(self, settings=settings, clustering=clustering, names=self.rename(clustering))
+
+    def rename(self, clustering: Clustering) -> ClusterNames | None:
+        """Name the clusters of another cut."""
+        return name_again(self.names, self.ids, clustering)
+
+    def complete(self, run: RunData) -> RunData:
+        """Add to what goes into a RUN what is known of the names of clusters."""
+        if self.names is None:
+            return run
+        counts = run.counts if self.names.changes is None else {**run.counts, "changes": self.names.changes}
+        return dataclasses.replace(
+            run, counts=counts, schemas=self.names.schemas(run.schemas), more=self.names.tables()
+        )
 
     def find_record(self, record_id: str) -> int:
         """Give the index of a record. Raises UsageError where there is none of that id."""
@@ -113,8 +134,8 @@ class Findings:
     def run_data(self) -> RunData:
         """Put everything together that goes into a RUN."""
         numbers = {name: value for name, value in summary_as_dict(self.summary()).items() if name != "notes"}
-        return RunData(
-            clusters=make_clusters(self.ids, self.clustering, self.components),
+        run = RunData(
+            clusters=self.cluster_table(),
             merges=make_merges(self.ids, self.forest),
             components={**self.component_table, **count_clusters(self.components, self.clustering)},
             settings=dataclasses.asdict(self.settings),
@@ -122,6 +143,7 @@ class Findings:
             counts={**self.counts, **numbers, "notes": list(self.notes)},
             phases=self.phases,
         )
+        return self.complete(run)
 
 
 def make_findings(
@@ -186,10 +208,11 @@ def read_findings(session: Session, run: RunFiles) -> Findings:
     index_of = dict(zip(ids.tolist(), range(len(ids)), strict=True))
 
     def find(texts: NDArray[Any]) -> NDArray[np.int32]:
-        # Clusters and components are named by ids of records.
+        # Components, and the clusters of merges, are named by ids of records.
         return np.fromiter(map(index_of.__getitem__, texts.tolist()), dtype=np.int32, count=len(texts))
 
     counts = dict(run.manifest["counts"])
+    clustering, names = read_names(session, run, clusters)
     return Findings(
         settings=settings,
         ids=ids,
@@ -202,10 +225,11 @@ def read_findings(session: Session, run: RunFiles) -> Findings:
             size=merges["size"],
             n_records=len(ids),
         ),
-        clustering=Clustering(find(clusters["cluster_id"])),
+        clustering=clustering,
         component_table=run.read(session, "components"),
         counts=counts,
         notes=tuple(counts.pop("notes", ())),
         inputs=run.manifest["inputs"],
         phases=run.manifest["phases"],
+        names=names,
     )

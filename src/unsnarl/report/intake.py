@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from unsnarl.files.checksums import Described
-from unsnarl.files.pairs import BAD_SCORE, PairSource
+from unsnarl.files.pairs import BAD_SCORE, PairSource, explain_conflicts
 from unsnarl.files.parts import FrameKind, show
 from unsnarl.files.records import RecordSource
 from unsnarl.files.rows import find_rows
-from unsnarl.files.session import quote_text
-from unsnarl.interning import Ids, Interned, Settled
+from unsnarl.files.session import Session, quote_text
+from unsnarl.interning import Ids, Interned, PairStore, Settled, intern, settle
 from unsnarl.model import Components, Pairs
+from unsnarl.report.forecast import refuse_oversize, share_memory
 from unsnarl.report.summary import count_of
+from unsnarl.report.timing import Clock
+from unsnarl.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,13 @@ class Opened:
         """Begin to find the checksums, and to compare them with a list, if there is one."""
         self.described = Described([("pairs", self.pairs), ("records", self.records)], listed_in)
         return self.described
+
+
+def _refuse_conflicts(source: PairSource, rows: Interned, settled: Settled) -> None:
+    """Refuse pairs given with different scores, where nobody said which one counts."""
+    if settled.n_conflicts and source.settings.on_conflict == "error":
+        first = [(rows.ids[left], rows.ids[right]) for left, right in settled.conflicts]
+        raise explain_conflicts(source, settled.n_conflicts, first)
 
 
 def make_input(opened: Opened, ids: Ids, settled: Settled, counts: Mapping[str, int], notes: tuple[str, ...]) -> Input:
@@ -136,3 +146,18 @@ def describe_losses(source: PairSource, counts: Mapping[str, int], rows: Interne
         examples = rows_of(f"left_id IN ({first}) OR right_id IN ({first})")
         notes.append(f"{said} in PAIRS only: added to the records (--allow-unknown-ids){examples}")
     return tuple(notes)
+
+
+def read_rows(session: Session, opened: Opened, settings: Settings, clock: Clock) -> Input:
+    """Read, check, intern and settle what was opened."""
+    with clock.time("reading"):
+        store = PairStore(share_memory(settings.memory_limit).store_bytes, settings.temp_dir, clock.progress)
+        rows = intern(session, opened.pairs, opened.records, settings, store)
+    opened.start_checksums(settings.checksums)
+    settled = clock.run(
+        "finding components", lambda: settle(rows, settings.threshold, settings.on_conflict, session.threads)
+    )
+    refuse_oversize(rows.n_records, len(settled.pairs), settings.memory_limit)
+    _refuse_conflicts(opened.pairs, rows, settled)
+    counts = count_input(rows, settled)
+    return make_input(opened, rows.ids, settled, counts, describe_losses(opened.pairs, counts, rows, settled))

@@ -17,9 +17,11 @@ from unsnarl.files.frames import to_native
 from unsnarl.files.parts import FrameKind
 from unsnarl.files.runs import write_run
 from unsnarl.files.session import Session
-from unsnarl.report.export import format_csv, write_clusters
+from unsnarl.files.tables import unpack
+from unsnarl.report.export import format_csv, write_table
 from unsnarl.report.findings import Findings
 from unsnarl.report.forecast import format_bytes, share_memory
+from unsnarl.report.names import say_changes, show_missing
 from unsnarl.report.summary import format_summary, summary_as_dict
 from unsnarl.settings import Settings
 
@@ -33,10 +35,12 @@ class Result:
     clusters    one row per record: id, cluster_id, cluster_size, component_id, component_size
     merges      one row per merge: component_id, left_id, right_id, distance, size
     components  one row per component of two or more records
+    lineage     one row per cluster before and now that share records; None without `previous`
 
     The frames are of the caller's kind: pandas for pandas, Polars for Polars, and so on; for paths
     pandas, Polars or pyarrow, whichever is installed. Records are ordered by id; a cluster, and a
-    component, is named by its smallest record id. `found` holds the arrays behind the frames.
+    component, is named by its smallest record id; with `previous` a cluster keeps the id it had.
+    `found` holds the arrays behind the frames.
     """
 
     def __init__(self, found: Findings, kind: FrameKind) -> None:
@@ -70,6 +74,15 @@ class Result:
         """One row per component of two or more records, ordered by id."""
         return self._as_frame("components")
 
+    @cached_property
+    def lineage(self) -> Any:
+        """What became of the clusters of the run before, worst first; None where there was none."""
+        names = self.found.names
+        if names is None or names.lineage is None:
+            return None
+        with Session(self.settings.threads, self.settings.memory_limit) as session:
+            return to_native(session, show_missing(unpack(names.lineage())), self._kind)
+
     def at(self, cut: float) -> Result:
         """Cut the same dendrograms at another distance, and give the whole result of that.
 
@@ -87,11 +100,20 @@ class Result:
 
     def summary(self) -> str:
         """Give the table of component and cluster sizes as text."""
-        return "\n".join(format_summary(self.found.summary()))
+        return "\n".join([*format_summary(self.found.summary()), *self._changes()])
+
+    def _changes(self) -> list[str]:
+        """Say what became of the clusters of the run before, where there was one."""
+        names = self.found.names
+        return [] if names is None or names.changes is None else ["", say_changes(names.changes)]
 
     def numbers(self) -> dict[str, Any]:
         """Give the numbers of the summary as plain dicts and numbers."""
-        return {**self.found.counts, **summary_as_dict(self.found.summary())}
+        return {**self.found.counts, **summary_as_dict(self.found.summary()), **self._change_numbers()}
+
+    def _change_numbers(self) -> dict[str, Any]:
+        names = self.found.names
+        return {} if names is None or names.changes is None else {"changes": names.changes}
 
     def write(self, folder: str | os.PathLike[str], force: bool = False) -> None:
         """Write the RUN: clusters, merges, components and run.json, whole or not at all.
@@ -103,7 +125,7 @@ class Result:
 
     def write_clusters(self, path: str | os.PathLike[str], force: bool = False) -> None:
         """Write the clusters alone to one file, .parquet or .csv by its ending."""
-        write_clusters(os.fspath(path), self.found.tables["clusters"], force)
+        write_table(os.fspath(path), "clusters", self.found.tables["clusters"], force)
 
     def format_clusters(self) -> Iterator[str]:
         """Give the clusters as CSV, in blocks of many lines."""

@@ -16,7 +16,7 @@ from unsnarl.settings import Settings
 
 _PHASE = "settled"
 _COLUMNS = ("component", "left", "right", "distance", "size")
-_WITHOUT_A_SAY = ("cut", "linkage", "threads", "memory_limit", "temp_dir", "checksums")
+_WITHOUT_A_SAY = ("cut", "linkage", "content_ids", "threads", "memory_limit", "temp_dir", "checksums")
 """Settings that the pairs and components do not depend on."""
 
 

@@ -118,6 +118,12 @@ def _rule_off(lines: Sequence[str]) -> str:
     return "-" * max(len(line) for line in lines)
 
 
+def format_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lay out a table, its first row as a head with a line under it."""
+    lines = _align(rows)
+    return [lines[0], _rule_off(lines), *lines[1:]]
+
+
 def count_of(number: int, noun: str) -> str:
     """Write a count with its noun.
 

@@ -12,10 +12,11 @@ import numpy as np
 from unsnarl.errors import InputError, UsageError
 from unsnarl.files.runs import RunData, RunFiles
 from unsnarl.files.session import Columns, Session
-from unsnarl.files.tables import make_clusters, unpack
+from unsnarl.files.tables import unpack
 from unsnarl.files.term_tables import TERM_SCHEMAS, make_odds_merges
 from unsnarl.model import Clustering, Components, Forest, OddsForest
 from unsnarl.report.findings import Findings, count_clusters
+from unsnarl.report.names import read_names
 from unsnarl.report.summary import count_of, format_size_table, summary_as_dict
 from unsnarl.settings import Settings
 from unsnarl.term_settings import TermSettings
@@ -53,14 +54,15 @@ class TermFindings(Findings):
     def tables(self) -> dict[str, Columns]:
         """Make the tables of a RUN: clusters, merges and components, by name."""
         return {
-            "clusters": unpack(make_clusters(self.ids, self.clustering, self.components)),
+            "clusters": unpack(self.cluster_table()),
             "merges": make_odds_merges(self.ids, self.odds),
             "components": {**unpack(self.component_table), **count_clusters(self.components, self.clustering)},
         }
 
     def recut(self, cut: float, clustering: Clustering) -> TermFindings:
         """Give the same findings with the clusters of another cut."""
-        return dataclasses.replace(self, chosen=dataclasses.replace(self.chosen, cut=cut), clustering=clustering)
+        chosen = dataclasses.replace(self.chosen, cut=cut)
+        return dataclasses.replace(self, chosen=chosen, clustering=clustering, names=self.rename(clustering))
 
     def numbers(self) -> dict[str, Any]:
         """Give the numbers of the summary as plain dicts and numbers."""
@@ -72,8 +74,8 @@ class TermFindings(Findings):
         """Put everything together that goes into a RUN."""
         numbers = {name: value for name, value in self.numbers().items() if name not in ("notes", "n_pairs")}
         tables = self.tables
-        return RunData(
-            tables["clusters"],
+        run = RunData(
+            self.cluster_table(),
             tables["merges"],
             tables["components"],
             settings=dataclasses.asdict(self.chosen),
@@ -83,6 +85,7 @@ class TermFindings(Findings):
             schemas=TERM_SCHEMAS,
             method=METHOD,
         )
+        return self.complete(run)
 
     def lines(self) -> list[str]:
         """Lay out what went in, the sizes before and after, what the work cost and how exact it is."""
@@ -129,17 +132,19 @@ def read_term_findings(session: Session, run: RunFiles) -> TermFindings:
     component, left, right = (find(merges[name]) for name in ("component_id", "left_id", "right_id"))
     chosen = _read_settings(run)
     counts = dict(run.manifest["counts"])
+    clustering, names = read_names(session, run, clusters)
     return TermFindings(
         settings=shared_settings(chosen),
         ids=ids,
         components=Components(find(clusters["component_id"])),
         forest=no_forest(len(ids)),
-        clustering=Clustering(find(clusters["cluster_id"])),
+        clustering=clustering,
         component_table=run.read(session, "components"),
         counts={**counts, "n_pairs": 0},
         notes=tuple(counts.pop("notes", ())),
         inputs=run.manifest["inputs"],
         phases=run.manifest["phases"],
+        names=names,
         odds=OddsForest(component, left, right, merges["log_odds"], merges["size"], len(ids)),
         chosen=chosen,
         floor=chosen.cut,
