@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from unsnarl.kernels.bhc.bounds import find_ceilings, find_reach
-from unsnarl.kernels.bhc.odds import absent_gain, absent_part, gain, own_absent_part, score_slot
+from unsnarl.kernels.bhc.odds import absent_gain, absent_part, fixed_part, gain, score_slot
 from unsnarl.kernels.bhc.postings import HEAD, TERM_BITS, TERM_UNIT, part_at
 from unsnarl.kernels.bhc.postings import TOO_LONG as IS_LONG
 from unsnarl.kernels.bhc.rolls import LONGEST, LONGEST_BITS, TOO_LONG
@@ -158,11 +158,12 @@ def _read_list(state: State, slot: int, start: int, stop: int, term: int, place:
             # More than there is: the cluster is gone, and is part of the one in question.
             at += HEAD + length
             continue
-        score = weights.by_records[n] + weights.by_extent[what.extent + words[at + 3]] + what.part + part_at(words, at)
-        score += gain(weights, term, own, words[at + 6])
+        score = part_at(words, at) + gain(weights, term, own, words[at + 6])
         if is_bernoulli:
             score += absent_gain(weights.absent, n, own, words[at + 6])
-            score += own_absent_part(query, state.entries, weights.absent, what, words[at + 2], np.int64(serial))
+            score += fixed_part(query, state.entries, weights, what, words[at + 2], np.int64(serial))
+        else:
+            score += weights.by_records[n] + weights.by_extent[what.extent + words[at + 3]] + what.part
         if can_skip and score + tops[min(length, TOPS - 1)] < need:
             at += HEAD + length
             continue
