@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -29,11 +30,12 @@ def as_pairs(graph: Graph) -> Pairs:
 
 
 def solve_graph(
-    graph: Graph, linkage: str = "average", threshold: float = WHOLE, threads: int = 1
+    graph: Graph, linkage: str = "average", threshold: float = WHOLE, threads: int = 1, must_of: Sequence[int] = ()
 ) -> tuple[Forest, Components]:
     """Find the components of a graph and link them; every guarantee of the answers is checked."""
     pairs = as_pairs(graph)
-    found = solve.find_components(pairs, threshold)
+    groups = np.array(must_of, dtype=np.int32) if must_of else None
+    found = solve.find_components(pairs, threshold, groups)
     found.check()
     forest = link(pairs, found, linkage, threads, None)
     forest.check()
@@ -43,11 +45,14 @@ def solve_graph(
     return forest, found
 
 
-def expected(graph: Graph, linkage: str, threshold: float = WHOLE) -> list[tuple[int, Merge]]:
+def expected(
+    graph: Graph, linkage: str, threshold: float = WHOLE, must_of: Sequence[int] = ()
+) -> list[tuple[int, Merge]]:
     """Give the twin's merges as (component, merge), in the order a Forest keeps them."""
     rows, n_records = graph
-    component_of = components(rows, n_records, round(threshold * UNITS))
-    merges = agglomerate(inside(rows, component_of), n_records, linkage)
+    ties = [(low, record, UNITS) for record, low in enumerate(must_of) if low != record]
+    component_of = components(rows + ties, n_records, round(threshold * UNITS))
+    merges = agglomerate(inside(rows, component_of), n_records, linkage, must_of)
     return sorted(((component_of[merge.left], merge) for merge in merges), key=lambda found: found[0])
 
 
@@ -60,10 +65,12 @@ def assert_distance(found: float, exact: Fraction) -> None:
     assert abs(found - nearest) <= math.ulp(nearest), (found, exact)
 
 
-def assert_equals_twin(graph: Graph, linkage: str, threshold: float = WHOLE, threads: int = 1) -> None:
+def assert_equals_twin(
+    graph: Graph, linkage: str, threshold: float = WHOLE, threads: int = 1, must_of: Sequence[int] = ()
+) -> None:
     """Assert that the engine makes the twin's merges: same clusters, same order, same sizes, same heights."""
-    forest, _ = solve_graph(graph, linkage, threshold, threads)
-    wanted = expected(graph, linkage, threshold)
+    forest, _ = solve_graph(graph, linkage, threshold, threads, must_of)
+    wanted = expected(graph, linkage, threshold, must_of)
     columns = (forest.component, forest.left, forest.right, forest.size)
     found = list(zip(*(column.tolist() for column in columns), strict=True))
     assert found == [(component, merge.left, merge.right, merge.size) for component, merge in wanted], linkage

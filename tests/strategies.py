@@ -15,6 +15,7 @@ from itertools import combinations
 from hypothesis import strategies as st
 
 UNITS = 10**9
+FORBIDDEN = -1
 SMALL = os.environ.get("NUMBA_DISABLE_JIT") == "1" or os.environ.get("UNSNARL_SMALL") == "1"
 """True where the compiler is off: the same tests, on fewer and smaller graphs."""
 
@@ -143,6 +144,26 @@ def seeded_graph(seed: int, shape: str, scores: str, n_records: int) -> Graph:
     """Make one graph of a named shape and a named kind of scores."""
     rng = random.Random(f"{seed} {shape} {scores} {n_records}")
     return make_graph(SHAPES[shape](rng, n_records), n_records, SCORES[scores], rng)
+
+
+def decide(graph: Graph, rng: random.Random, most_groups: int = 4, share: float = 0.1) -> tuple[Graph, list[int]]:
+    """Tie some records into groups of two or four, and forbid some pairs across groups, scored or not."""
+    pairs, n_records = graph
+    free = rng.sample(range(n_records), n_records)
+    must_of = list(range(n_records))
+    for _ in range(rng.randint(0, min(most_groups, n_records // 4))):
+        group = [free.pop() for _ in range(rng.choice([2, 4]))]
+        for record in group:
+            must_of[record] = min(group)
+    score = {(left, right): value for left, right, value in pairs}
+    for _ in range(rng.randint(0, max(1, int(share * n_records)))):
+        left, right = sorted(rng.sample(range(n_records), 2)) if n_records > 1 else (0, 0)
+        if must_of[left] != must_of[right]:
+            score[left, right] = FORBIDDEN
+    for left, right, _ in pairs:
+        if rng.random() < share and must_of[left] != must_of[right]:
+            score[left, right] = FORBIDDEN
+    return (sorted((left, right, value) for (left, right), value in score.items()), n_records), must_of
 
 
 @st.composite

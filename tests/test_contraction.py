@@ -16,19 +16,6 @@ from unsnarl import contraction, solve
 from unsnarl.kernels import split
 
 
-@pytest.fixture(params=[(0.95, 0.8, 0.5), (0.4, 0.1), (0.0,)])
-def many_stages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take every component in stages, with pieces of a few pairs, however badly it falls apart."""
-    monkeypatch.setattr(solve, "LARGE_PAIRS", 1)
-    monkeypatch.setattr(solve, "PART_PAIRS", 3)
-    monkeypatch.setattr(contraction, "SHARES", request.param)
-    monkeypatch.setattr(contraction, "LEAST_NODES", 2)
-    monkeypatch.setattr(contraction, "LEAST_ENTRIES", 2)
-    monkeypatch.setattr(contraction, "LARGEST_SHARE", 1.0)
-    monkeypatch.setattr(contraction, "PIECE_ENTRIES", 5)
-    monkeypatch.setattr(contraction, "SMALL_PIECES", 3)
-
-
 @pytest.mark.parametrize("linkage", LINKAGES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_equals_twin(many_stages: None, shape: str, linkage: str) -> None:

@@ -22,6 +22,10 @@ SCORE_UNITS = 1_000_000_000
 """Score units in a probability of 1: scores of up to nine decimals are exact."""
 
 
+FORBIDDEN = -1
+"""The score of a pair that must not be in one cluster; whatever contains one of the two inherits it."""
+
+
 def to_score_units(probability: float) -> int:
     """Round a probability (0 .. 1) to whole score units.
 
@@ -47,13 +51,13 @@ class Pairs:
     """Hold scored pairs of records in their one canonical form.
 
     left, right  int32[m]  record indexes
-    score        int32[m]  score units, 0 .. SCORE_UNITS
+    score        int32[m]  score units, 0 .. SCORE_UNITS; or FORBIDDEN
     n_records    number of records, those without a pair included
 
     Guarantees:
     1. 0 <= left[i] < right[i] < n_records: no self pair, one orientation.
     2. (left, right) is strictly increasing: sorted, and no pair occurs twice.
-    3. 0 <= score[i] <= SCORE_UNITS.
+    3. 0 <= score[i] <= SCORE_UNITS, or score[i] == FORBIDDEN.
     """
 
     left: Index
@@ -73,7 +77,7 @@ class Pairs:
         assert (self.left < self.right).all(), "1"
         key = self.left.astype(np.int64) * self.n_records + self.right
         assert (np.diff(key) > 0).all(), "2"
-        assert self.score.min() >= 0 and self.score.max() <= SCORE_UNITS, "3"
+        assert self.score.min() >= FORBIDDEN and self.score.max() <= SCORE_UNITS, "3"
 
 
 @dataclass(frozen=True)
@@ -81,19 +85,26 @@ class Components:
     """Say which component each record is in.
 
     component_of  int32[n]  component_of[record] is the smallest record of its component
+    must_of       int32[n]  the smallest record of those each record must be in one cluster with, or None: nobody
+    decided that of any
 
     Guarantees:
     1. component_of[c] == c exactly for the records that name a component.
     2. component_of[r] <= r.
+    3. The same of must_of; records that must be together are in one component.
     """
 
     component_of: Index
+    must_of: Index | None = None
 
     def check(self) -> None:
         """Assert the numbered guarantees. Cost: O(n)."""
         records = np.arange(len(self.component_of))
-        assert (self.component_of <= records).all(), "2"
-        assert (self.component_of[self.component_of] == self.component_of).all(), "1"
+        for name_of in (self.component_of,) if self.must_of is None else (self.component_of, self.must_of):
+            assert (name_of <= records).all(), "2"
+            assert (name_of[name_of] == name_of).all(), "1"
+        if self.must_of is not None:
+            assert (self.component_of[self.must_of] == self.component_of).all(), "3"
 
 
 @dataclass(frozen=True)

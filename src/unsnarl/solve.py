@@ -26,6 +26,7 @@ from unsnarl.kernels.canonical_pairs import KEEP_MAX, KEEP_MEAN, KEEP_MIN, N_CON
 from unsnarl.kernels.canonical_pairs import canonical_pairs as _canonical_pairs
 from unsnarl.kernels.connected_components import connected_components
 from unsnarl.kernels.interleave import interleave
+from unsnarl.kernels.quotient import Quotient
 from unsnarl.model import SCORE_UNITS, Components, Forest, Index, Pairs, Score, to_score_units
 from unsnarl.tasks import Agglomeration, SmallPieces, Task, Writing
 
@@ -83,13 +84,20 @@ def canonical_pairs(
     return Pairs(left, right, score, n_records), found
 
 
-def find_components(pairs: Pairs, threshold: float) -> Components:
+def find_components(pairs: Pairs, threshold: float, must_of: Index | None = None) -> Components:
     """Find the connected components of the pairs scoring at least `threshold` (a probability).
+
+    must_of  int32[n]  the smallest record of those each record must be with: they are connected as well
 
     Cost: near O(n + m).
     """
-    units = to_score_units(threshold)
-    return Components(connected_components(pairs.left, pairs.right, pairs.score, units, pairs.n_records))
+    left, right, score = pairs.left, pairs.right, pairs.score
+    if must_of is not None:
+        tied = np.flatnonzero(must_of != np.arange(pairs.n_records)).astype(np.int32)
+        left, right = np.concatenate([left, must_of[tied]]), np.concatenate([right, tied])
+        score = np.concatenate([score, np.full(len(tied), SCORE_UNITS, dtype=np.int32)])
+    found = connected_components(left, right, score, to_score_units(threshold), pairs.n_records)
+    return Components(found, must_of)
 
 
 @dataclass(frozen=True)
@@ -97,11 +105,13 @@ class Part:
     """Hold some whole components.
 
     view      what the kernels see of them
-    n_pairs   scored pairs inside, those of score 0 too
+    n_pairs   pairs inside, those of score 0 too
+    must_of   int32[n]  the smallest record of those each record must be with; None: itself
     """
 
     view: split.Part
     n_pairs: int
+    must_of: Index | None = None
 
     @property
     def component(self) -> int:
@@ -136,7 +146,7 @@ def split_components(pairs: Pairs, components: Components) -> list[Part]:
     for start, stop, n_inside in _group(n_pairs[names], np.cumsum(size[names])):
         some = members[start:stop]
         node_of[some] = np.arange(stop - start, dtype=np.int32)
-        parts.append(Part(whole._replace(members=some), n_inside))
+        parts.append(Part(whole._replace(members=some), n_inside, components.must_of))
     return sorted(parts, key=lambda part: -part.n_pairs)
 
 
@@ -197,19 +207,42 @@ class Solution:
         many = [Agglomeration(partial(pieces.cut, i), self._linkage, pieces.pivot) for i in range(len(pieces.parts))]
         return [*few, *many]
 
+    def _begin(self) -> tuple[Quotient, Any, Merges]:
+        """Make the graph of the part, of records or of those that must be together.
+
+        Returns room for a smaller graph, too, and the merges behind it.
+        """
+        view, must_of, is_weighted = self.part.view, self.part.must_of, self._linkage == linkages.WEIGHTED
+        ties = contraction.unite_tied(view.members, must_of, SCORE_UNITS << 32 if is_weighted else SCORE_UNITS)
+        if not len(ties):
+            return *contraction.whole_graph(view, self._linkage), ties
+        # Weighted linkage begins with the means, whatever the order in which records came together.
+        linkage = linkages.AVERAGE if is_weighted else self._linkage
+        found, room = contraction.whole_graph(view, linkage)
+        smaller = contraction.Contraction(found, linkage, ties, 1, room)
+        smaller.write(0)
+        if is_weighted:
+            contraction.spread_evenly(smaller.contracted)
+        return smaller.contracted, found.entries, ties
+
     def _components(self) -> Iterator[Sequence[Task]]:
         """Solve the components of a part as they are."""
-        found, _ = contraction.whole_graph(self.part.view, self._linkage)
-        component_of = self.part.view.node_of[self.part.view.component_of[found.names]]
-        pieces = contraction.lay_out_pieces(found, self._linkage, contraction.end_of_all(), component_of)
+        found, _, ties = self._begin()
+        component = self.part.view.component_of[found.names]
+        # Nodes of one component stand together, also those that must-links have made.
+        piece_of = np.arange(len(component), dtype=np.int32)
+        piece_of[1:][component[1:] == component[:-1]] = 0
+        np.maximum.accumulate(piece_of, out=piece_of)
+        pieces = contraction.lay_out_pieces(found, self._linkage, contraction.end_of_all(), piece_of)
         tasks = self._solve(pieces)
-        yield tasks
-        self.merges = _concatenate([task.take_merges() for task in tasks])
+        if tasks:
+            yield tasks
+        self.merges = _concatenate([ties, *(task.take_merges() for task in tasks)])
 
     def _stages(self) -> Iterator[Sequence[Task]]:
         """Break the part up, agglomerate the pieces, contract, and again; at last agglomerate what does not break."""
-        stages: list[Merges] = []
-        found, room = contraction.whole_graph(self.part.view, self._linkage)
+        found, room, ties = self._begin()
+        stages: list[Merges] = [ties]
         shares: tuple[float, ...] = contraction.SHARES
         while (pieces := contraction.break_up(found, self._linkage, shares)) is not None:
             tasks = self._solve(pieces)
@@ -272,12 +305,9 @@ def load_kernels() -> None:
 
 
 def load_engine() -> None:
-    """Load the kernels of the best-match table, or compile them: a matter of some 15 seconds."""
+    """Load the kernels of the best-match table, and no others, or compile them: a matter of some 15 seconds."""
     with _collector_at_rest():
-        view = _smallest_part().view
-        work = Agglomeration(
-            lambda: contraction.whole_graph(view, linkages.AVERAGE)[0], linkages.AVERAGE, contraction.end_of_all()
-        )
+        work = Agglomeration(contraction.make_couple, linkages.AVERAGE, contraction.end_of_all())
         while work.advance():
             pass
 

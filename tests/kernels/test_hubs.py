@@ -11,7 +11,7 @@ import pytest
 
 from engine import assert_equals_twin
 from reference.agglomerate import LINKAGES
-from strategies import SCORES, SMALL, Graph, count, make_graph, seeded_graph
+from strategies import SCORES, SMALL, Graph, count, decide, make_graph, seeded_graph
 
 N_LEAVES = 120 if SMALL else 600
 KINDS = ["distinct", "one-value", "two-values", "four-values", "extremes"]
@@ -80,6 +80,15 @@ def test_single_and_complete(shape, linkage: str, scores: str) -> None:
     assert_equals_twin(make(shape, scores, 1, N_LEAVES // 2), linkage)
 
 
+@pytest.mark.parametrize("linkage", LINKAGES[:3])
+@pytest.mark.parametrize("shape", HUBS)
+def test_decisions(shape, linkage: str) -> None:
+    """Partners of hubs that come to be forbidden, and hubs made of groups."""
+    for scores, seed in product(("distinct", "two-values", "four-values"), range(1 if SMALL else 3)):
+        graph, must_of = decide(make(shape, scores, seed, N_LEAVES // 2), random.Random(seed), share=0.04 * seed)
+        assert_equals_twin(graph, linkage, must_of=must_of)
+
+
 def hub_first(rng: random.Random, score: int) -> Graph:
     """A star whose hub is the smallest record, all scores the same: only the names decide."""
     return [(0, leaf, score) for leaf in range(1, N_LEAVES)], N_LEAVES
@@ -117,4 +126,7 @@ def test_hubs_of_a_few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert changed == set(limits)
     for seed, linkage, scores in product(range(4), ("average", "single"), KINDS):
         for shape in ("hubs", "power-law", "sparse", "cliques", "random"):
-            assert_equals_twin(seeded_graph(seed, shape, scores, 8 + 3 * seed), linkage)
+            graph = seeded_graph(seed, shape, scores, 8 + 3 * seed)
+            assert_equals_twin(graph, linkage)
+            decided, must_of = decide(graph, random.Random(seed))
+            assert_equals_twin(decided, linkage, must_of=must_of)

@@ -112,8 +112,9 @@ def _explain(error: BaseException, part: solve.Part) -> BaseException:
 def link(pairs: Pairs, components: Components, linkage: str, threads: int, progress: Progress | None) -> Forest:
     """Agglomerate all pairs inside components, down to distance 1.
 
-    pairs       canonical scored pairs; those across components are left out
-    components  components of the pairs at or over the threshold
+    pairs       canonical scored pairs; those across components are left out; forbidden ones keep clusters apart
+    components  components of the pairs at or over the threshold, and what must be together in them: that is merged
+    first, at distance 0
     linkage     average, single, complete or weighted
     threads     how many threads to use, 1 or more; the answer does not depend on it
     progress    told of pairs done while it runs, or None

@@ -188,13 +188,15 @@ def _read_halving(cluster: int, own_halvings: int, lists: Adjacency) -> int:
         first = segments[segment].first
         for i in range(first, first + segments[segment].used):
             x, seen = _find_counting(slots, lists.clusters, np.int64(lists.entries[i].partner))
-            v = lists.entries[i].value >> min(63, seen - lists.halved[i] + own_halvings)
+            v = lists.entries[i].value
+            if v > 0:
+                v >>= min(63, seen - lists.halved[i] + own_halvings)
             if x == cluster or v == 0:
                 continue
             if slots[x].total == 0:
                 touched[k] = x
                 k += 1
-            slots[x].total += v
+            slots[x].total = combine(WEIGHTED, slots[x].total, v)
         segment = segments[segment].follower
     return k
 

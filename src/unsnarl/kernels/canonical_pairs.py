@@ -67,11 +67,15 @@ def _sort_scores(score: Int32, start: int, stop: int) -> None:
 def _settle_score(score: Int32, start: int, stop: int, keep: int, tally: Int64) -> int:
     """Return the one score of a pair given in rows start .. stop - 1, and count what was dropped for it.
 
+    Where a row forbids the pair no score of it counts.
+
     Needs: keep is KEEP_MAX, KEEP_MEAN or KEEP_MIN. Overwrites: score[start:stop] (sorted), tally.
     Each turn: total and n_different are of the different scores up to i. Ties: a mean half-way between two units is
     rounded up.
     """
     _sort_scores(score, start, stop)
+    if score[start] < 0:
+        return np.int64(score[start])
     total = np.int64(score[start])
     n_different = 1
     for i in range(start + 1, stop):

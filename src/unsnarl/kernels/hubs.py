@@ -15,14 +15,17 @@ import numpy as np
 from unsnarl.kernels.adjacency import Adjacency, find, size_of
 from unsnarl.kernels.arrays import Records
 from unsnarl.kernels.fractions import compare_quotients
-from unsnarl.kernels.hub_blocks import CHILDREN, EMPTY, N_LIVE, Hubs, give_block, locate, take_block
+from unsnarl.kernels.hub_blocks import CHILDREN, EMPTY, N_LIVE, Hubs, give_block, locate, take_block, value_with
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import weight_of_size
 
 
 @kernel
 def _is_before(a: Records, b: Records, linkage: int) -> bool:
-    """Say whether heap entry a comes before heap entry b: larger value / size, then smaller name."""
+    """Say whether heap entry a comes before heap entry b: larger value / size, then smaller name.
+
+    Forbidden partners, of values below 0, come after all others, in whatever order.
+    """
     if a.n_records == b.n_records:
         return a.value > b.value or (a.value == b.value and a.name < b.name)
     order = compare_quotients(
@@ -190,8 +193,14 @@ def best_partner(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> tuple[
             continue
         size = size_of(lists.slots, today)
         if x == today and first.n_records == size:
-            # Values with a partner that has not grown only rise, and are pushed as they do: no entry is before this.
-            return today, first.value, n_looked_up
+            if first.value < 0:
+                break
+            if value_with(hubs, hub, today) >= 0:
+                # Values with a partner that has not grown rise, and are pushed as they do: no entry is before this.
+                return today, first.value, n_looked_up
+            # But for those that have come to be forbidden.
+            _pop(hubs, linkage, hub)
+            continue
         _pop(hubs, linkage, hub)
         place = locate(hubs, hub, today)
         if hubs.table[place].pushed_value != hubs.table[place].value or hubs.table[place].pushed_n_records != size:

@@ -31,7 +31,7 @@ class Quotient(NamedTuple):
     names    int32[k]  each cluster's smallest record, in any order
     sizes    int32[k]  records in each
     first    int64[k]  where the row of each begins among the entries
-    used     int32[k]  entries in the row; each partner once, the node itself never, no value 0
+    used     int32[k]  entries in the row; each partner once, the node itself never, no value 0; below 0: must not merge
     entries  ENTRY[]   the rows, in the order of the nodes, and any entries at the end that are not in use
     """
 

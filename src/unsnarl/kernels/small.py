@@ -83,7 +83,7 @@ def _find_best(linkage: int, n: int, square: Square) -> tuple[int, int]:
         for j in range(i):
             top = numerator(linkage, square.values[i * SMALL_NODES + j], square.sizes[i], square.sizes[j])
             bottom = weight * weight_of_size(linkage, square.sizes[j])
-            if top == 0 or top < highest * bottom:
+            if top <= 0 or top < highest * bottom:
                 continue
             other.top, other.bottom = top, bottom
             other.low = min(square.names[i], square.names[j])

@@ -14,6 +14,9 @@ from unsnarl.kernels.quotient import Quotient
 BLOCK_NODES = 1 << 14
 """Nodes whose rows are written together: about what fits in a processor's cache."""
 
+FORBIDDEN = -1
+"""The score of a pair that must not be in one cluster: the least there is."""
+
 
 class Part(NamedTuple):
     """Some whole components, as a view of all pairs.
@@ -22,7 +25,7 @@ class Part(NamedTuple):
     node_of       int32[n]    node_of[record] is its place among the members (records of other parts: anything)
     component_of  int32[n]    component of each record
     first         int64[n+1]  pairs first[r] .. first[r + 1] - 1 have r on the left
-    right, score  int32[m]    of all pairs
+    right, score  int32[m]    of all pairs; a score of FORBIDDEN keeps two records apart
     """
 
     members: Int32
@@ -64,7 +67,7 @@ def count_pairs_inside(part: Part, n_pairs: Int64) -> None:
 
 @kernel
 def count_entries(part: Part, n_entries: Int32) -> None:
-    """Count the pairs of a score over 0 that each member has inside its component.
+    """Count the pairs that each member has inside its component, but for those of score 0.
 
     Needs: n_entries int32[k] all 0. Overwrites: n_entries. Each turn: pairs whose left record is among the first a
     members are counted. Ties: none.
@@ -75,7 +78,7 @@ def count_entries(part: Part, n_entries: Int32) -> None:
         n = 0
         for p in range(part.first[record], part.first[record + 1]):
             other = part.right[p]
-            if part.score[p] > 0 and part.component_of[other] == component:
+            if part.score[p] != 0 and part.component_of[other] == component:
                 n += 1
                 n_entries[part.node_of[other]] += 1
         n_entries[a] += n
@@ -113,7 +116,7 @@ def write_entries(part: Part, linkage: int, graph: Quotient, aside: Records, sto
                 used[b] += 1
             else:
                 at = stop[block]
-                aside[at].partner, aside[at].value = a, (np.int64(b) << 32) | part.score[p]
+                aside[at].partner, aside[at].value = a, (np.int64(b) << 32) | (part.score[p] - FORBIDDEN)
                 stop[block] += 1
 
 
@@ -128,6 +131,6 @@ def fetch_entries(linkage: int, graph: Quotient, aside: Records, stop: Int64) ->
         for at in range(graph.first[i * BLOCK_NODES], stop[i]):
             b = aside[at].value >> 32
             here = graph.first[b] + graph.used[b]
-            value = value_of_score(linkage, aside[at].value & 0xFFFFFFFF)
+            value = value_of_score(linkage, (aside[at].value & 0xFFFFFFFF) + FORBIDDEN)
             graph.entries[here].partner, graph.entries[here].value = aside[at].partner, value
             graph.used[b] += 1

@@ -1,0 +1,79 @@
+"""What people decided holds: forbidden pairs and groups give the merges of the twin that forbids and contracts."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine import assert_equals_twin, solve_graph
+from reference.agglomerate import FORBIDDEN, LINKAGES, agglomerate, agglomerate_by_definition
+from strategies import SCORES, SHAPES, UNITS, Graph, count, decide, graphs, seeded_graph
+
+
+def test_decisions_by_hand() -> None:
+    """The worked example: C joins A and B at .5, but not once B and C are known to be different."""
+    names = "ABCDEF"
+    scores = {"AB": 0.9, "AC": 0.4, "AD": 0.6, "AE": 0.3, "BC": 0.6, "CF": 0.1, "EF": 0.97, "DE": 0.95, "DF": 0.65}
+    rows = [(names.index(a), names.index(b), round(s * UNITS)) for (a, b), s in scores.items()]
+    free, _ = solve_graph((sorted(rows), 6))
+    joined = list(zip(free.left.tolist(), free.right.tolist(), free.distance.tolist(), strict=True))
+    assert (0, 2, 0.5) in joined
+    rows = [(a, b, FORBIDDEN if (a, b) == (1, 2) else s) for a, b, s in rows]
+    kept, _ = solve_graph((sorted(rows), 6), must_of=[0, 1, 2, 3, 2, 5])
+    merges = list(zip(kept.left.tolist(), kept.right.tolist(), kept.distance.round(9).tolist(), strict=True))
+    # C and E are one; D and F join, and then the two: (.1 + .97 + .95 + 0) / 4. A and B stay for themselves.
+    assert merges == [(2, 4, 0.0), (0, 1, 0.1), (3, 5, 0.35), (2, 3, 0.495)]
+
+
+@pytest.mark.parametrize("linkage", LINKAGES)
+@given(graph=graphs(largest=8), rng=st.randoms(use_true_random=False))
+@settings(max_examples=count(300))
+def test_quick_twin_equals_definition(linkage: str, graph: Graph, rng: random.Random) -> None:
+    (pairs, n_records), must_of = decide(graph, rng, share=0.3)
+    found = agglomerate(pairs, n_records, linkage, must_of)
+    assert found == agglomerate_by_definition(pairs, n_records, linkage, must_of)
+
+
+@pytest.mark.parametrize("linkage", LINKAGES)
+@given(graph=graphs(), rng=st.randoms(use_true_random=False), threshold=st.sampled_from([1 / UNITS, 0.5, 1.0]))
+@settings(max_examples=count(400))
+def test_drawn_graphs(linkage: str, graph: Graph, rng: random.Random, threshold: float) -> None:
+    decided, must_of = decide(graph, rng, share=0.2)
+    assert_equals_twin(decided, linkage, threshold, must_of=must_of)
+
+
+@pytest.mark.parametrize("linkage", LINKAGES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_seeded_graphs(shape: str, linkage: str) -> None:
+    for seed in range(count(20)):
+        for scores in SCORES:
+            graph = seeded_graph(seed, shape, scores, 2 + seed % 29)
+            decided, must_of = decide(graph, random.Random(seed))
+            assert_equals_twin(decided, linkage, must_of=must_of)
+
+
+@pytest.mark.parametrize("linkage", LINKAGES)
+@pytest.mark.parametrize("shape", ["sparse", "power-law", "cliques", "path", "hubs"])
+def test_in_stages(many_stages: None, shape: str, linkage: str) -> None:
+    for seed in range(count(4)):
+        for scores in SCORES:
+            graph = seeded_graph(seed, shape, scores, 30)
+            decided, must_of = decide(graph, random.Random(seed))
+            assert_equals_twin(decided, linkage, threads=1 + seed % 2, must_of=must_of)
+
+
+@pytest.mark.parametrize("linkage", LINKAGES)
+def test_groups_are_one_cluster_and_forbidden_pairs_apart_at_every_height(linkage: str) -> None:
+    for seed in range(count(40)):
+        (pairs, n_records), must_of = decide(seeded_graph(seed, "random", "tenths", 20), random.Random(seed), share=0.2)
+        forest, _ = solve_graph((pairs, n_records), linkage, must_of=must_of)
+        cluster_of = list(range(n_records))
+        for i, (left, right) in enumerate(zip(forest.left.tolist(), forest.right.tolist(), strict=True)):
+            cluster_of = [left if name == right else name for name in cluster_of]
+            if i + 1 < len(forest) and forest.distance[i + 1] == 0:
+                continue
+            assert all(cluster_of[a] != cluster_of[b] for a, b, score in pairs if score == FORBIDDEN)
+        assert all(cluster_of[record] == cluster_of[low] for record, low in enumerate(must_of))
