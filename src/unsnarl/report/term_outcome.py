@@ -11,7 +11,6 @@ from unsnarl.report.term_findings import TermFindings, no_forest, shared_setting
 from unsnarl.report.term_intake import TermInput
 from unsnarl.term_settings import TermSettings
 
-
 NO_BOUND = -1e9
 """Bounds of log odds under this are of no pair at all."""
 

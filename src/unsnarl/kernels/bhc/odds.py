@@ -63,7 +63,7 @@ def sum_gains(weights: Weights, entries: Records, counts: Int32, what: Records, 
 
 @kernel
 def fixed_part(query: Query, entries: Records, weights: Weights, what: Records, other: int, serial: int) -> int:
-    """Return all that the log odds of the slot in question have but for the other cluster's parts and gains (Bernoulli).
+    """Return the log odds of the slot in question, Bernoulli, but for the other cluster's parts and for gains.
 
     other   records of the other cluster
     serial  number of the query

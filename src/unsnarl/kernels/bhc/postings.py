@@ -5,8 +5,8 @@ from what stands there. Lists grow at their end, so clusters stand in the order 
 moves to the end of the words, and what it leaves is not used again until everything is laid out anew.
 
 An entry is: slot, number of terms that follow or TOO_LONG, n_records, extent, part (two words), own count of the term,
-and TERM_UNIT * term + count for each more frequent term. The part of a Bernoulli cluster has its absent part for a single
-record with it, which is the most it can be.
+and TERM_UNIT * term + count for each more frequent term. The part of a Bernoulli cluster has its absent part for a
+single record with it, which is the most it can be.
 """
 
 from __future__ import annotations
