@@ -186,7 +186,7 @@ def test_a_run_is_written_opened_cut_and_evaluated(tmp_path: Path, capsys: pytes
 
 
 def test_a_higher_cut_of_a_run_is_the_run_with_that_cut() -> None:
-    n_records = 60 if SMALL else 400
+    n_records = 60 if SMALL else 200
     rows, settings = historical(n_records), {"fields": "full_name,dob,birth_place", "gamma": 5.0}
     result, tree = unsnarl.bhc(rows, **settings), unsnarl.bhc(rows, **settings, rule="tree")
     for cut in (0.0, 2.0, 8.0):
@@ -208,7 +208,7 @@ IDEAS = ["table", "deferral", "index", "duplicates", "skipping", "partners", "de
 @pytest.mark.parametrize("without", IDEAS)
 @pytest.mark.parametrize("model", ["multinomial", "bernoulli"])
 def test_ideas_change_nothing_on_real_data(model: str, without: str) -> None:
-    n_records = 60 if SMALL else 300 if "table" in without else 1500
+    n_records = 60 if SMALL else 150 if "table" in without else 500
     rows = historical(n_records)
     settings = {"fields": "first_name,surname,dob,birth_place,gender", "model": model}
     plain, other = unsnarl.bhc(rows, **settings), unsnarl.bhc(rows, **settings, without=without)
@@ -244,7 +244,7 @@ def test_combinations_change_nothing_on_whole_sets(example: str, model: str) -> 
 
 @pytest.mark.parametrize("model", ["multinomial", "bernoulli"])
 def test_bytes_do_not_depend_on_rows_or_threads(tmp_path: Path, model: str) -> None:
-    rows = historical(60 if SMALL else 2000)
+    rows = historical(60 if SMALL else 600)
     digests = set()
     for i, given in enumerate((rows, rows[::-1], sorted(rows, key=lambda row: row["surname"]))):
         out = tmp_path / str(i)
@@ -279,6 +279,12 @@ def test_tuning_is_told() -> None:
     result = unsnarl.bhc(historical(60 if SMALL else 500), fields="full_name,dob", tune=True)
     assert "highest evidence of 25 pairs tried" in result.found.notes[-1]
     assert len(result.found.counts["tried"]) == 25
+
+
+def test_a_table_without_rows_has_nothing_to_score() -> None:
+    result = unsnarl.bhc(pa.table({"id": pa.array([], pa.string()), "term": pa.array([], pa.string())}))
+    assert len(result.clusters) == 0
+    assert "yes, certified: no two clusters were there to score" in result.summary()
 
 
 def test_grouping_first_says_that_exactness_is_not_claimed() -> None:

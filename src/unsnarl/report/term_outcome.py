@@ -11,11 +11,16 @@ from unsnarl.report.term_findings import TermFindings, no_forest, shared_setting
 from unsnarl.report.term_intake import TermInput
 from unsnarl.term_settings import TermSettings
 
+NO_BOUND = -1e9
+"""Bounds of log odds under this are of no pair at all."""
+
 
 def say_exactness(outcome: Outcome, settings: TermSettings) -> str:
     """Say how the merges compare with those of scoring all pairs of clusters at every step."""
     if settings.group_duplicates:
         return "not claimed: records of equal terms were merged first (group-duplicates)"
+    if outcome.disjoint_bound < NO_BOUND:
+        return "yes, certified: no two clusters were there to score"
     bound = f"a pair without a common term has log odds of at most {outcome.disjoint_bound:+.3f}"
     if not outcome.is_exact:
         return f"not certain, for pairs without a common term: {bound}, over the cut; --exact scores them"
@@ -47,7 +52,7 @@ def make_counts(given: TermInput, outcome: Outcome, settings: TermSettings) -> d
     counts["log_evidence"] = outcome.evidence
     counts["is_exact"] = outcome.is_exact
     counts["exactness"] = say_exactness(outcome, settings)
-    counts["disjoint_bound"] = outcome.disjoint_bound if abs(outcome.disjoint_bound) < 1e12 else None
+    counts["disjoint_bound"] = outcome.disjoint_bound if outcome.disjoint_bound >= NO_BOUND else None
     if outcome.tuned is not None:
         counts["tried"] = [
             {"gamma": gamma, "strength": strength, "log_evidence": evidence}

@@ -93,16 +93,19 @@ def find_ceilings(state: State, slot: int) -> None:
 @kernel
 def _add_to_best(best: Int64, sums: Int64, n_best: int, most: int, found: int) -> int:
     """Put a gain among the `most` largest, best[:n_best] falling, and bring their sums up to date; return how many."""
-    total = np.int64(0)
-    for j in range(n_best):
-        if found > best[j]:
-            best[j], found = found, best[j]
+    if n_best == most:
+        if found <= best[n_best - 1]:
+            return n_best
+        n_best -= 1
+    at = n_best
+    while at > 0 and best[at - 1] < found:
+        best[at] = best[at - 1]
+        at -= 1
+    best[at] = found
+    total = sums[at - 1] if at > 0 else np.int64(0)
+    for j in range(at, n_best + 1):
         total += best[j]
         sums[j] = total
-    if n_best == most:
-        return n_best
-    best[n_best] = found
-    sums[n_best] = total + found
     return n_best + 1
 
 

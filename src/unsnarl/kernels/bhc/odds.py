@@ -62,14 +62,19 @@ def sum_gains(weights: Weights, entries: Records, counts: Int32, what: Records, 
 
 
 @kernel
-def own_absent_part(query: Query, entries: Records, absent: Int64, what: Records, other: int, serial: int) -> int:
-    """Return what the slot in question, of the query with this serial number, brings to a cluster of `other` records.
+def fixed_part(query: Query, entries: Records, weights: Weights, what: Records, other: int, serial: int) -> int:
+    """Return the log odds of the slot in question, Bernoulli, but for the other cluster's parts and for gains.
+
+    other   records of the other cluster
+    serial  number of the query
 
     Overwrites: memo, which keeps it for each number of records.
     """
     if query.memo_of[other] != serial:
         query.memo_of[other] = serial
-        query.memo[other] = absent_part(entries, absent, what, what.n_records + other)
+        n = what.n_records + other
+        fixed = weights.by_records[n] + weights.by_extent[n] + what.part
+        query.memo[other] = fixed + absent_part(entries, weights.absent, what, n)
     return query.memo[other]
 
 
@@ -78,9 +83,9 @@ def score_slot(state: State, slot: int, other: int) -> int:
     """Return the log odds of the slot in question with another. Overwrites: memo."""
     left, right, weights, query = state.slots[slot], state.slots[other], state.weights, state.query
     n = left.n_records + right.n_records
-    total = weights.by_records[n] + weights.by_extent[left.extent + right.extent] + left.part + right.part
     if state.options[MODEL] != BERNOULLI:
+        total = weights.by_records[n] + weights.by_extent[left.extent + right.extent] + left.part + right.part
         return total + sum_gains(weights, state.entries, query.counts, right, 0)
-    total += own_absent_part(query, state.entries, weights.absent, left, right.n_records, state.counters[SERIAL])
-    total += absent_part(state.entries, weights.absent, right, n)
+    total = fixed_part(query, state.entries, weights, left, right.n_records, state.counters[SERIAL])
+    total += right.part + absent_part(state.entries, weights.absent, right, n)
     return total + sum_gains(weights, state.entries, query.counts, right, n)

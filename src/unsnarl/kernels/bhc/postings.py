@@ -5,7 +5,8 @@ from what stands there. Lists grow at their end, so clusters stand in the order 
 moves to the end of the words, and what it leaves is not used again until everything is laid out anew.
 
 An entry is: slot, number of terms that follow or TOO_LONG, n_records, extent, part (two words), own count of the term,
-and TERM_UNIT * term + count for each more frequent term.
+and TERM_UNIT * term + count for each more frequent term. The part of a Bernoulli cluster has its absent part for a
+single record with it, which is the most it can be.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from __future__ import annotations
 import numpy as np
 
 from unsnarl.kernels.arrays import Int32
-from unsnarl.kernels.bhc.state import GONE, N_INSERTED, Postings, State
+from unsnarl.kernels.bhc.odds import absent_part
+from unsnarl.kernels.bhc.state import BERNOULLI, GONE, MODEL, N_INSERTED, Postings, State
 from unsnarl.kernels.jit import kernel
 
 HEAD = 7
-TERM_UNIT = 128
+TERM_BITS = 7
+TERM_UNIT = 2**TERM_BITS
 TOO_LONG = -1
 INLINE_TERMS = 48
 LOW_WORD = np.int64(2**32)
@@ -79,6 +82,9 @@ def insert(state: State, slot: int) -> None:
     what, postings = state.slots[slot], state.postings
     words = postings.words
     is_long = _is_long(state, slot)
+    part = np.int64(what.part)
+    if state.options[MODEL] == BERNOULLI:
+        part += absent_part(state.entries, state.weights.absent, what, what.n_records + 1)
     for i in range(what.n_terms):
         entry = state.entries[what.start + i]
         one = list_of(postings, entry.term, what.band)
@@ -86,8 +92,8 @@ def insert(state: State, slot: int) -> None:
         at = _make_place(postings, one, HEAD + length)
         words[at], words[at + 1] = slot, TOO_LONG if is_long else length
         words[at + 2], words[at + 3] = what.n_records, what.extent
-        words[at + 4] = np.int32(what.part // LOW_WORD)
-        words[at + 5] = np.int32(what.part % LOW_WORD - LOW_WORD // 2)
+        words[at + 4] = np.int32(part // LOW_WORD)
+        words[at + 5] = np.int32(part % LOW_WORD - LOW_WORD // 2)
         words[at + 6] = entry.count
         for j in range(length):
             before = state.entries[what.start + j]
@@ -98,7 +104,7 @@ def insert(state: State, slot: int) -> None:
 
 @kernel
 def part_at(words: Int32, at: int) -> int:
-    """Return the part of the cluster whose entry begins at `at`."""
+    """Return the part that the entry at `at` has."""
     return np.int64(words[at + 4]) * LOW_WORD + (np.int64(words[at + 5]) + LOW_WORD // 2)
 
 

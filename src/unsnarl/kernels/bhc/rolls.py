@@ -19,7 +19,8 @@ from unsnarl.kernels.arrays import Int32, Records
 from unsnarl.kernels.bhc.state import GONE, Rolls
 from unsnarl.kernels.jit import kernel
 
-LONGEST = 64
+LONGEST_BITS = 6
+LONGEST = 2**LONGEST_BITS
 TOO_LONG = LONGEST - 1
 INLINE_TERMS = 32
 LARGEST_SIZE = 2**24

@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from unsnarl.kernels.bhc.bounds import find_ceilings, find_reach
-from unsnarl.kernels.bhc.odds import absent_gain, absent_part, gain, own_absent_part, score_slot
-from unsnarl.kernels.bhc.postings import HEAD, TERM_UNIT, part_at
+from unsnarl.kernels.bhc.odds import absent_gain, absent_part, fixed_part, gain, score_slot
+from unsnarl.kernels.bhc.postings import HEAD, TERM_BITS, TERM_UNIT, part_at
 from unsnarl.kernels.bhc.postings import TOO_LONG as IS_LONG
-from unsnarl.kernels.bhc.rolls import LONGEST, TOO_LONG
+from unsnarl.kernels.bhc.rolls import LONGEST, LONGEST_BITS, TOO_LONG
 from unsnarl.kernels.bhc.state import (
     BAND_PLACES,
     BERNOULLI,
@@ -69,8 +69,8 @@ def _read_roll(state: State, slot: int, start: int, stop: int, first: int, place
     at = start
     while at < stop:
         other = np.int64(words[at])
-        length = np.int64(words[at + 1] % LONGEST)
-        size = words[at + 1] // LONGEST
+        length = np.int64(words[at + 1]) & (LONGEST - 1)
+        size = np.int64(words[at + 1]) >> LONGEST_BITS
         at += 2
         n_read += 1
         if other >= slot:
@@ -158,26 +158,30 @@ def _read_list(state: State, slot: int, start: int, stop: int, term: int, place:
             # More than there is: the cluster is gone, and is part of the one in question.
             at += HEAD + length
             continue
-        score = weights.by_records[n] + weights.by_extent[what.extent + words[at + 3]] + what.part + part_at(words, at)
-        score += gain(weights, term, own, words[at + 6])
+        score = part_at(words, at) + gain(weights, term, own, words[at + 6])
         if is_bernoulli:
             score += absent_gain(weights.absent, n, own, words[at + 6])
-            score += own_absent_part(query, state.entries, weights.absent, what, words[at + 2], np.int64(serial))
+            score += fixed_part(query, state.entries, weights, what, words[at + 2], np.int64(serial))
+        else:
+            score += weights.by_records[n] + weights.by_extent[what.extent + words[at + 3]] + what.part
         if can_skip and score + tops[min(length, TOPS - 1)] < need:
             at += HEAD + length
             continue
         n_scored += 1
         for i in range(at + HEAD, at + HEAD + length):
-            count = counts[words[i] // TERM_UNIT]
+            word = np.int64(words[i])
+            count = counts[word >> TERM_BITS]
             if count > 0:
-                score += gain(weights, words[i] // TERM_UNIT, count, words[i] % TERM_UNIT)
+                score += gain(weights, word >> TERM_BITS, count, word & (TERM_UNIT - 1))
                 if is_bernoulli:
-                    score += absent_gain(weights.absent, n, count, words[i] % TERM_UNIT)
+                    score += absent_gain(weights.absent, n, count, word & (TERM_UNIT - 1))
         at += HEAD + length
         if score >= need and seen[other] != serial and seen[other] != GONE:
-            if is_bernoulli:
-                # Of 0 or less: without it the score was a bound.
-                score += absent_part(state.entries, weights.absent, state.slots[other], n)
+            if is_bernoulli and what.n_records > 1:
+                # For one record with it the absent part is the largest: the score was a bound.
+                absent = weights.absent
+                score += absent_part(state.entries, absent, state.slots[other], n)
+                score -= absent_part(state.entries, absent, state.slots[other], n - what.n_records + 1)
             seen[other] = serial
             if score >= need:
                 offer(state, slot, other, state.slots[other].name, score)

@@ -174,7 +174,7 @@ class Query(NamedTuple):
                         kinds, and of all bands of merged clusters
     tops      int64[families, BAND_PLACES, TOPS]  for each place the most that 0, 1, ... more frequent terms can
                         add; the last: any number
-    memo      int64[n+1], memo_of int32[n+1]  the absent part by number of records, and the query it is for
+    memo      int64[n+1], memo_of int32[n+1]  fixed_part by number of records, and the query it is for
     best, sums  int64[BEST]  the largest gains so far, and the sums of the first of them, for bounds
     """
 
