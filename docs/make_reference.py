@@ -96,9 +96,18 @@ def write_command(name: str, command: click.Command) -> str:
     return f"## {name}\n\n    {usage}\n\n{text}\n\n{table(head, rows)}"
 
 
+def list_commands(group: click.Group, before: str = "") -> list[tuple[str, click.Command]]:
+    """List the commands of a group, and of the groups in it, by their whole names."""
+    found: list[tuple[str, click.Command]] = []
+    for name, command in group.commands.items():
+        whole = f"{before}{name}"
+        found += list_commands(command, f"{whole} ") if isinstance(command, click.Group) else [(whole, command)]
+    return found
+
+
 def write_commands() -> str:
     """Write commands.md."""
-    sections = [write_command(name, command) for name, command in commands.commands.items()]
+    sections = [write_command(name, command) for name, command in list_commands(commands)]
     exits = f"## Exit codes\n\n{write_exit_codes()}\n\nIn Python every error is an `UnsnarlError`."
     return "\n\n".join([WRITTEN_BY, "# Commands", COMMANDS_INTRO, *sections, exits]) + "\n"
 

@@ -63,7 +63,7 @@ def test_generated_pages_are_up_to_date(name: str) -> None:
 
 def test_every_command_and_option_is_documented() -> None:
     text = read("commands.md")
-    for name, command in commands.commands.items():
+    for name, command in GENERATOR.list_commands(commands):
         section = text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         assert section, name
         for option in (flag for item in command.params for flag in item.opts if flag.startswith("--")):

@@ -7,62 +7,32 @@ costs nothing: NumPy, DuckDB and the compiler are loaded when work begins.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from unsnarl.errors import ResourceError, UsageError
-from unsnarl.settings import Settings
+from unsnarl.errors import ResourceError
+from unsnarl.settings import Settings, SettingsFields, make_settings
 from unsnarl.term_settings import TermFields, make_term_settings
 
 if TYPE_CHECKING:
+    from unsnarl.decisions.log import Log
     from unsnarl.evaluation.metrics import Evaluation
-    from unsnarl.files.tables import TableColumns
-    from unsnarl.model import Forest, Progress
+    from unsnarl.model import Progress
     from unsnarl.report.demo import Demo
     from unsnarl.report.difference import Difference
-    from unsnarl.report.intake import Input, Opened
+    from unsnarl.report.intake import Asked, Input, Opened
+    from unsnarl.report.log_requests import Added, LogReport
     from unsnarl.report.profile import InputReport
     from unsnarl.report.result import Result
-    from unsnarl.report.reuse import Known
     from unsnarl.report.term_result import TermResult
     from unsnarl.report.timing import Clock
 
 
-class SettingsFields(TypedDict, total=False):
-    """Keyword arguments of a request: the fields of Settings, with their types."""
-
-    threshold: float
-    cut: float
-    linkage: str
-    score_kind: str
-    id_left: str | None
-    id_right: str | None
-    score: str | None
-    record_id: str | None
-    sep: str | None
-    on_bad_score: str
-    on_conflict: str
-    allow_unknown_ids: bool
-    content_ids: bool
-    threads: int | None
-    memory_limit: str | None
-    temp_dir: str | None
-    checksums: str | None
-
-
-def _make_settings(given: SettingsFields) -> Settings:
-    """Make Settings, and put an unknown name in words of ours."""
-    unknown = sorted(set(given) - set(SettingsFields.__annotations__))
-    if unknown:
-        known = ", ".join(SettingsFields.__annotations__)
-        raise UsageError(f"There is no setting {unknown[0]!r}.", hint=f"Settings are: {known}.")
-    return Settings(**given)
-
-
-def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock, resume: str | None) -> tuple[Input, Opened]:
+def _read_input(asked: Asked, settings: Settings, clock: Clock, resume: str | None) -> tuple[Input, Opened]:
     """Read what was given, or take up what an earlier run made of it; the engine's memory is free again afterwards."""
     from unsnarl import solve
+    from unsnarl.files.decision_sources import read_decisions
     from unsnarl.files.pairs import read_pairs
     from unsnarl.files.records import read_records
     from unsnarl.files.session import Session
@@ -72,8 +42,11 @@ def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock, resu
 
     with Session(settings.threads, share_memory(settings.memory_limit).engine, settings.temp_dir) as session:
         with clock.phase("opening"):
-            source = read_pairs(session, pairs, settings)
-            opened = Opened(source, None if records is None else read_records(session, records, settings))
+            source = read_pairs(session, asked.pairs, settings)
+            records = None if asked.records is None else read_records(session, asked.records, settings)
+            with solve.collector_at_rest():
+                decided = None if asked.decisions is None else read_decisions(asked.decisions)
+            opened = Opened(source, records, decided)
             given = load_input(resume, opened, settings)
         clock.run("loading kernels", solve.load_kernels)
         if given is None:
@@ -83,41 +56,11 @@ def _read_input(pairs: Any, records: Any, settings: Settings, clock: Clock, resu
         return given, opened
 
 
-def _find_known(given: Input, table: TableColumns, linkage: str, previous: Any) -> Known:
-    """Find the merges that need no linkage: of components of two, and of those that a previous RUN knows."""
-    from unsnarl.engines.couples import find_couples, join_forests, link_couples
-    from unsnarl.files.runs import open_run as open_files
-    from unsnarl.files.session import Session
-    from unsnarl.report.reuse import Known, find_known
-
-    couples = find_couples(given.components)
-    known = Known(link_couples(given.pairs, given.components), couples)
-    if previous is None:
-        return known
-    with Session() as session:
-        found = find_known(session, open_files(previous), given, table, linkage)
-    return Known(join_forests(found.forest, known.forest), found.is_known | couples)
-
-
-def _link(given: Input, known: Known, linkage: str, progress: Progress | None) -> Forest:
-    """Link the components that are not known."""
-    from unsnarl.engines import local
-    from unsnarl.engines.couples import join_forests, leave_out
-
-    components = leave_out(given.components, known.is_known)
-    try:
-        forest = local.link(given.pairs, components, linkage, given.threads, progress)
-    except ResourceError as error:
-        if error.component is not None:
-            error.add_note(f"It is the component of record {given.ids[error.component]!r}.")
-        raise
-    return join_forests(known.forest, forest)
-
-
 def cluster(
     pairs: Any,
     records: Any = None,
     *,
+    decisions: Any = None,
     previous: str | os.PathLike[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -128,6 +71,7 @@ def cluster(
     pairs     two ids and a score in each row: a path, a glob or a list of them (kinds of file: docs/input.md),
               a pandas, Polars or Arrow frame, a DuckDB relation, or a list of dicts
     records   the ids of all records, in the same forms (default: those in pairs); one in no pair is a cluster
+    decisions what people decided: a log, a CSV, a list of dicts as its lines, or a frame (docs/decision-log.md)
     previous  a RUN, whose cluster ids are kept (docs/lineage.md), and changed components alone are linked
     resume    where the RUN will be written: what is done is kept beside it for the next such call; for files
     progress  told how far the work is (default: nobody)
@@ -145,57 +89,63 @@ def cluster(
     from unsnarl import dendrogram
     from unsnarl.engines.compiling import compile_ahead
     from unsnarl.files.tables import make_components
-    from unsnarl.interning import hash_contents
     from unsnarl.model import Clustering
-    from unsnarl.report.findings import make_findings
+    from unsnarl.report.findings import add_decided, make_findings
     from unsnarl.report.following import name_clusters, refuse_missing
+    from unsnarl.report.intake import Asked
+    from unsnarl.report.linking import find_known_merges, link_rest, weigh_decisions
     from unsnarl.report.result import Result
     from unsnarl.report.resuming import load_forest, save_forest
+    from unsnarl.report.reuse import Contents
     from unsnarl.report.timing import Clock
 
-    chosen = _make_settings(settings)
+    chosen = make_settings(settings)
     refuse_missing(previous)
     clock = Clock(progress)
     with compile_ahead() as compiling:
         kept = None if resume is None else os.fspath(resume)
-        given, opened = _read_input(pairs, records, chosen, clock, kept)
+        given, opened = _read_input(Asked(pairs, records, decisions), chosen, clock, kept)
         clock.run("compiling", compiling.wait)
     with clock.phase("counting"):
         # Clusters are counted when they are known; until then each component is one.
         whole = Clustering(given.components.component_of)
         table = make_components(given.ids, given.pairs, given.components, whole, chosen.threshold)
-        table = {**table, "content_hash": hash_contents(given.ids, given.pairs, given.components)}
-        known = _find_known(given, table, chosen.linkage, previous)
+        contents = Contents(given)
+        table = {**table, "content_hash": contents.keys}
+        known = find_known_merges(given, table, chosen.linkage, previous)
     with clock.time("linking"):
-        forest = load_forest(kept, opened, chosen) or _link(given, known, chosen.linkage, progress)
+        forest = load_forest(kept, opened, chosen) or link_rest(given, known, chosen.linkage, progress)
         save_forest(kept, opened, chosen, forest)
     with clock.phase("cutting"):
         clustering = dendrogram.cut_forest(forest, chosen.cut)
         names = name_clusters(given.ids, clustering, previous, chosen.content_ids)
+    with clock.time("weighing decisions"):
+        decided, is_unchanged = weigh_decisions(given, (forest, clustering), chosen)
+    table = {**table, "content_hash": contents.settle(is_unchanged)}
     found = make_findings(chosen, given, table, (forest, clustering), clock.phases)
-    return Result(replace(found, names=names), given.kind)
+    return Result(replace(add_decided(found, decided), names=names), given.kind)
 
 
 def bhc(
     terms: Any,
     *,
     ids: Sequence[Any] | None = None,
+    decisions: Any = None,
     previous: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     **settings: Unpack[TermFields],
 ) -> TermResult:
     """Cluster records that are sets of terms, by Bayesian hierarchical clustering.
 
-    terms     rows of (id, term) or (id, term, count), or a row for each record with a list in the column terms; in
-              any of the forms that `cluster` takes, or a SciPy sparse matrix of counts, whose rows are records.
-              With `fields` a table of records, whose fields become terms
+    terms     rows of (id, term) or (id, term, count), or a row for each record with a list in the column terms, in any
+              form `cluster` takes; or a SciPy sparse matrix of counts; with `fields` a table of records
     ids       of the rows of a sparse matrix (default: their numbers)
+    decisions what people decided, as for `cluster`
     previous  a RUN, whose cluster ids are kept (docs/lineage.md)
     progress  told how far the work is (default: nobody)
     settings  the fields of TermSettings: model="multinomial", gamma=None, strength=None, cut=0.0, ...
 
-    Raises UsageError for a setting out of range, or a prior under which everything would merge; InputError where the
-    input breaks the contract of docs/input.md; ResourceError where memory or disk run out.
+    Raises UsageError for a setting out of range, or a prior under which all would merge; InputError, ResourceError.
     Cost: docs/benchmarks.md; 1.1 kB a record and 150 bytes a term of a record.
 
     >>> rows = [{"id": "a", "terms": ["red", "big"]}, {"id": "b", "terms": ["red", "big"]},
@@ -205,6 +155,7 @@ def bhc(
     """
     from unsnarl.bayes.run import cluster_terms, load_kernels
     from unsnarl.report.following import name_clusters, refuse_missing
+    from unsnarl.report.term_decisions import add_decisions
     from unsnarl.report.term_intake import read_input
     from unsnarl.report.term_outcome import make_findings
     from unsnarl.report.term_result import TermResult
@@ -214,10 +165,10 @@ def bhc(
     refuse_missing(previous)
     clock = Clock(progress)
     with clock.phase("reading"):
-        given = read_input(terms, ids, chosen)
+        given, links = add_decisions(read_input(terms, ids, chosen), decisions)
     clock.run("loading kernels", load_kernels)
     try:
-        outcome = clock.wait("merging", lambda: cluster_terms(given.terms, chosen, progress))
+        outcome = clock.wait("merging", lambda: cluster_terms(given.terms, chosen, progress, **links))
     except MemoryError:
         raise ResourceError(
             f"Memory ran out on {len(given.ids):,} records with {len(given.terms.term):,} terms.",
@@ -241,8 +192,7 @@ def check(
 ) -> InputReport:
     """Look the input over and forecast what a run needs, without clustering.
 
-    The arguments are those of `cluster`. Nothing is raised for what is wrong with the input: the
-    report lists every problem, and not only the first.
+    The arguments are those of `cluster`. Nothing is raised for what is wrong: the report lists every problem.
     """
     from unsnarl.files.profile import profile_input
     from unsnarl.files.session import Session
@@ -250,7 +200,7 @@ def check(
     from unsnarl.report.profile import InputReport
     from unsnarl.report.timing import Clock
 
-    chosen = _make_settings(settings)
+    chosen = make_settings(settings)
     with Session(chosen.threads, chosen.memory_limit, chosen.temp_dir) as session, Clock(progress).phase("checking"):
         profile = profile_input(session, pairs, records, chosen)
     facts = profile.facts
@@ -397,3 +347,46 @@ def demo(folder: str | os.PathLike[str] = "unsnarl-demo", *, progress: Progress 
         after=compare_with_truth(found.ids, found.clustering.cluster_of, known),
         folder=folder,
     )
+
+
+def add_decision(
+    log: str | os.PathLike[str], decision: Mapping[str, Any], records: Any = None, **settings: Unpack[SettingsFields]
+) -> Added:
+    """Add one decision to a log; it is on the disk when this returns.
+
+    decision  as a line of the log (docs/decision-log.md); `by` and `at` are filled in where they are missing
+    records   RECORDS, to keep a hash of what the records hold
+    """
+    from unsnarl.report.log_requests import add
+
+    return add(os.fspath(log), decision, records, make_settings(settings))
+
+
+def read_decisions(log: str | os.PathLike[str]) -> Log:
+    """Read a log of decisions, or a CSV of them. Raises InputError."""
+    from unsnarl.files.decision_sources import read_file
+
+    return read_file(os.fspath(log))
+
+
+def check_decisions(log: str | os.PathLike[str], records: Any = None, **settings: Unpack[SettingsFields]) -> LogReport:
+    """Look a log over: what holds, what contradicts itself, and against RECORDS what is stale or unknown."""
+    from unsnarl.report.log_requests import check as look_over
+
+    return look_over(os.fspath(log), records, make_settings(settings))
+
+
+def import_decisions(log: str | os.PathLike[str], source: Any, signed: Mapping[str, str] | None = None) -> Any:
+    """Add to a log the events of another log, a CSV or a frame that it lacks; gives them, and how many it had."""
+    from unsnarl.report.log_requests import import_table
+
+    return import_table(os.fspath(log), source, signed or {})
+
+
+def export_decisions(
+    log: str | os.PathLike[str], out: str | None = None, form: str = "csv", force: bool = False
+) -> str:
+    """Write a log as `jsonl`, `csv` or `splink`, to a file where one is named; gives the text."""
+    from unsnarl.report.log_requests import export
+
+    return export(os.fspath(log), out, form, force)

@@ -151,6 +151,36 @@ class Forest:
 
 
 @dataclass(frozen=True)
+class Constraints:
+    """Say what has to be in one cluster, and what may not be.
+
+    must_of      int32[n]  must_of[record] is the smallest record of those that have to be in one cluster with it
+    left, right  int32[k]  cannot-links, between the groups that must_of names
+    member       int32[f]  groups that must_of names, each with a family that it belongs to
+    family       int32[f]  a cluster holds one member of each family at most
+
+    Guarantees:
+    1. must_of[must_of[r]] == must_of[r] <= r; left, right and member name groups.
+    2. left[i] < right[i]; (left, right) is strictly increasing, and so is (family, member).
+    """
+
+    must_of: Index
+    left: Index
+    right: Index
+    member: Index
+    family: Index
+
+    def check(self) -> None:
+        """Assert the numbered guarantees. Cost: O(n + k + f)."""
+        Components(self.must_of).check()
+        for named in (self.left, self.right, self.member):
+            assert (self.must_of[named] == named).all(), "1"
+        assert (self.left < self.right).all(), "2"
+        assert (np.diff(self.left.astype(np.int64) << 32 | self.right) > 0).all(), "2"
+        assert (np.diff(self.family.astype(np.int64) << 32 | self.member) > 0).all(), "2"
+
+
+@dataclass(frozen=True)
 class Terms:
     """Hold the terms of each record.
 

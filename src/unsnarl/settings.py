@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from unsnarl.errors import UsageError
 
@@ -64,8 +64,32 @@ class Settings:
         None, "File of SHA-256 sums, as sha256sum writes it, that the files read must agree with."
     )
 
+    on_contradiction: str = _setting(
+        "stop",
+        "What to do with decisions that contradict each other: stop, or let the latest or the first reviewer prevail.",
+        choices=("stop", "latest", "reviewer-order"),
+    )
+    reviewer_order: str | None = _setting(
+        None, "Reviewers, the one who prevails first, as ana,ben; for --on-contradiction reviewer-order."
+    )
+    apply_stale: bool = _setting(False, "Apply decisions on records that have changed since.")
+    one_per: str | None = _setting(
+        None, "Column of RECORDS with a source: a cluster holds one record of each source at most."
+    )
+    one_per_penalty: float | None = _setting(
+        None,
+        "Take --one-per as evidence and not as a rule: pairs of one source lose this much (log2 odds).",
+        span=(0.0, 1000.0),
+    )
+
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.one_per_penalty is not None and self.one_per is None:
+            raise UsageError("one-per-penalty is given without one-per.", hint="Name the column with --one-per.")
+        if (self.on_contradiction == "reviewer-order") != (self.reviewer_order is not None):
+            raise UsageError(
+                "on-contradiction reviewer-order and reviewer-order go together.", hint="As --reviewer-order ana,ben."
+            )
 
 
 def check_fields(settings: Any) -> None:
@@ -80,3 +104,39 @@ def check_fields(settings: Any) -> None:
             raise UsageError(f"{name} is {value!r}; it must be a number from {span[0]:g} to {span[1]:g}.")
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"{name} is {value!r}; it must be a finite number.")
+
+
+class SettingsFields(TypedDict, total=False):
+    """Keyword arguments of a request: the fields of Settings, with their types."""
+
+    threshold: float
+    cut: float
+    linkage: str
+    score_kind: str
+    id_left: str | None
+    id_right: str | None
+    score: str | None
+    record_id: str | None
+    sep: str | None
+    on_bad_score: str
+    on_conflict: str
+    allow_unknown_ids: bool
+    content_ids: bool
+    threads: int | None
+    memory_limit: str | None
+    temp_dir: str | None
+    checksums: str | None
+    on_contradiction: str
+    reviewer_order: str | None
+    apply_stale: bool
+    one_per: str | None
+    one_per_penalty: float | None
+
+
+def make_settings(given: SettingsFields) -> Settings:
+    """Make Settings, and put an unknown name in words of ours."""
+    unknown = sorted(set(given) - set(SettingsFields.__annotations__))
+    if unknown:
+        known = ", ".join(SettingsFields.__annotations__)
+        raise UsageError(f"There is no setting {unknown[0]!r}.", hint=f"Settings are: {known}.")
+    return Settings(**given)

@@ -274,7 +274,7 @@ def _in_order(sequences: list[Merges]) -> Merges:
 
 
 @contextmanager
-def _collector_at_rest() -> Iterator[None]:
+def collector_at_rest() -> Iterator[None]:
     """Let Python's collector rest.
 
     Compiling makes millions of small objects that live to its end; to look them over again and again would take an
@@ -298,7 +298,7 @@ def _smallest_part() -> Part:
 
 def load_kernels() -> None:
     """Load all kernels but those of the best-match table, or compile them where this machine has not yet."""
-    with _collector_at_rest():
+    with collector_at_rest():
         part = _smallest_part()
         merges = contraction.load_kernels(part.view)
         make_forest(part, merges, "average")
@@ -306,7 +306,7 @@ def load_kernels() -> None:
 
 def load_engine() -> None:
     """Load the kernels of the best-match table, and no others, or compile them: a matter of some 15 seconds."""
-    with _collector_at_rest():
+    with collector_at_rest():
         work = Agglomeration(contraction.make_couple, linkages.AVERAGE, contraction.end_of_all())
         while work.advance():
             pass

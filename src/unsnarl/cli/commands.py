@@ -11,6 +11,7 @@ import click
 
 import unsnarl
 from unsnarl import api
+from unsnarl.cli.decisions import decisions as decision_commands
 from unsnarl.cli.exits import error_as_dict, print_data, print_json, print_lines, run
 from unsnarl.cli.options import force_option, output_options, settings_options, term_options
 from unsnarl.cli.progress import open_progress
@@ -32,6 +33,7 @@ def commands() -> None:
 @click.argument("pairs", nargs=-1, required=True)
 @click.option("--records", help="File with the ids of all records, those in no pair included.")
 @click.option("--out", required=True, help="Folder to write the run to.")
+@click.option("--decisions", metavar="FILE", help="Log of what people decided, or a CSV of it: the result follows it.")
 @click.option(
     "--previous", metavar="RUN", help="Keep the cluster ids of this run, and link only components that have changed."
 )
@@ -43,6 +45,7 @@ def cluster(
     pairs: tuple[str, ...],
     records: str | None,
     out: str,
+    decisions: str | None,
     previous: str | None,
     resume: bool,
     force: bool,
@@ -55,17 +58,10 @@ def cluster(
     PAIRS are files (Parquet, CSV, JSON lines, Arrow, file.duckdb::table, ...), folders or globs of them, with two ids
     and a score in each row.
     """
-    api.refuse_existing(out, force, [*pairs, *([records] if records is not None else [])])
+    api.refuse_existing(out, force, [*pairs, *filter(None, (records, decisions))])
+    asked: dict[str, Any] = {"decisions": decisions, "previous": previous, "resume": out if resume else None}
     with open_progress(quiet) as progress:
-        kept = out if resume else None
-        result = api.cluster(
-            list(pairs),
-            records,
-            previous=previous,
-            resume=kept,
-            progress=progress,
-            **settings,
-        )
+        result = api.cluster(list(pairs), records, progress=progress, **asked, **settings)
         result.write(out, force=force)
         if resume:
             api.forget_resume(out)
@@ -78,6 +74,7 @@ def cluster(
 @commands.command()
 @click.argument("terms", nargs=-1, required=True)
 @click.option("--out", required=True, help="Folder to write the run to.")
+@click.option("--decisions", metavar="FILE", help="Log of what people decided, or a CSV of it: the result follows it.")
 @click.option("--previous", metavar="RUN", help="Keep the cluster ids of this run.")
 @term_options
 @force_option
@@ -85,6 +82,7 @@ def cluster(
 def bhc(
     terms: tuple[str, ...],
     out: str,
+    decisions: str | None,
     previous: str | None,
     force: bool,
     quiet: bool,
@@ -96,9 +94,9 @@ def bhc(
     TERMS are files (Parquet, CSV or JSON lines) or globs of them: an id and a term in each row, with a count or
     without, or an id and a list of terms; with --fields or --ngrams, any file of records.
     """
-    api.refuse_existing(out, force, list(terms))
+    api.refuse_existing(out, force, [*terms, *filter(None, [decisions])])
     with open_progress(quiet) as progress:
-        result = api.bhc(list(terms), previous=previous, progress=progress, **settings)
+        result = api.bhc(list(terms), decisions=decisions, previous=previous, progress=progress, **settings)
         result.write(out, force=force)
     if as_json:
         print_json({"command": "bhc", "run": out, **result.numbers()})
@@ -158,6 +156,9 @@ def cut(run_folder: str, at: float, out: str | None, force: bool, quiet: bool, a
             print_data(block)
     if not quiet:
         print_lines([result.summary()])
+
+
+commands.add_command(decision_commands)
 
 
 def _read_gates(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:

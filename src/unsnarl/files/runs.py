@@ -23,7 +23,14 @@ from unsnarl.files.tables import SCHEMAS, TableColumns, show_table, write_value
 MANIFEST = "run.json"
 FORMAT = 1
 ROW_GROUP_ROWS = 122_880
-_MADE_LATER = ("report.html", "lineage.parquet", "retired_ids.parquet", "decisions.jsonl")
+_MADE_LATER = (
+    "report.html",
+    "lineage.parquet",
+    "retired_ids.parquet",
+    "decisions.jsonl",
+    "decisions.parquet",
+    "violations.parquet",
+)
 
 
 @dataclass(frozen=True)

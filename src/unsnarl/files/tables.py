@@ -56,6 +56,28 @@ def write_value(expression: str, column: str, type_: str) -> str:
     return f"CAST({value} AS {type_})"
 
 
+DECIDED_SCHEMA = {"decided_same": "INTEGER", "decided_different": "INTEGER"}
+"""Columns that the table of clusters has too in a run with decisions that apply."""
+
+DECISION_SCHEMA = {
+    "event": "VARCHAR",
+    "kind": "VARCHAR",
+    "by": "VARCHAR",
+    "at": "VARCHAR",
+    "status": "VARCHAR",
+    "effect": "VARCHAR",
+    "n_records": "INTEGER",
+    "n_moved": "INTEGER",
+    "blocked_left": "VARCHAR",
+    "blocked_right": "VARCHAR",
+    "blocked_distance": "DOUBLE",
+}
+"""Columns of the table of decisions, which a run with decisions has."""
+
+VIOLATION_SCHEMA = {"cluster_id": "VARCHAR", "source": "VARCHAR", "n_records": "INTEGER"}
+"""Columns of the table of clusters with several records of one source, which a run with --one-per has."""
+
+
 class IdList(Protocol):
     """Give the ids of records by their index."""
 

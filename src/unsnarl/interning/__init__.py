@@ -1,9 +1,10 @@
 """From rows of text ids to pairs of records 0 .. n - 1, each pair once: what is read, and what is left of it."""
 
-from unsnarl.interning.contents import hash_contents
+from unsnarl.interning.contents import add_constraints, hash_contents
 from unsnarl.interning.dictionary import Dictionary
 from unsnarl.interning.digests import hash_texts
 from unsnarl.interning.ids import Ids
+from unsnarl.interning.penalty import penalise
 from unsnarl.interning.reading import MAX_RECORDS, Interned, intern
 from unsnarl.interning.settling import Settled, settle
 from unsnarl.interning.store import PairStore
@@ -17,9 +18,11 @@ __all__ = [
     "Interned",
     "PairStore",
     "Settled",
+    "add_constraints",
     "find_indexes",
     "hash_contents",
     "hash_texts",
     "intern",
+    "penalise",
     "settle",
 ]

@@ -99,6 +99,7 @@ class Interned:
     ids        the text ids, by index
     tally      n_rows read, n_bad_scores dropped, n_unknown_ids added
     added      the first of the unknown ids, at most five
+    known      finds the numbers of further ids; None once it was let go
     """
 
     store: PairStore
@@ -107,6 +108,7 @@ class Interned:
     ids: Ids
     tally: dict[str, int] = field(default_factory=dict)
     added: tuple[str, ...] = ()
+    known: Dictionary | None = None
 
     @cached_property
     def _rows(self) -> tuple[Index, Index, Index]:
@@ -302,4 +304,5 @@ def intern(
     ids, order = dictionary.sort()
     new = np.flatnonzero(order >= n_known) if records is not None else np.zeros(0, dtype=np.int64)
     tally = {"n_rows": reader.n_rows, "n_bad_scores": n_bad, "n_unknown_ids": len(new)}
-    return Interned(store, order, len(ids), ids, tally, tuple(ids[int(index)] for index in new[:N_EXAMPLES]))
+    added = tuple(ids[int(index)] for index in new[:N_EXAMPLES])
+    return Interned(store, order, len(ids), ids, tally, added, dictionary)

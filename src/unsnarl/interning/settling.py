@@ -30,6 +30,8 @@ _KEEP = {
 }
 
 PairList = list[tuple[int, int]]
+Ties = tuple[Index, Index]
+"""Records, by number, that are in one component whatever their score."""
 
 
 @dataclass(frozen=True)
@@ -183,9 +185,11 @@ class _Settling:
         return [(int(key) >> 32, int(key) & (2**32 - 1)) for key in first]
 
 
-def _tie_blocks(store: PairStore, n_records: int, threshold: float) -> Index:
-    """Find the components of the pairs at or above the threshold, in numbers of records."""
+def _tie_blocks(store: PairStore, n_records: int, threshold: float, ties: Ties | None) -> Index:
+    """Find the components of the pairs at or above the threshold and of the ties, in numbers of records."""
     parent = np.arange(n_records, dtype=np.int32)
+    if ties is not None:
+        tie_pairs(*ties, np.ones(len(ties[0]), dtype=np.int32), 1, parent)
     for number in range(store.n_blocks):
         tie_pairs(*store.block(number), max(0, to_score_units(threshold)), parent)
     point_at_smallest(parent)
@@ -228,18 +232,19 @@ def _rename(rows: Interned, rank_of: Index, parent: Index, inside: Columns) -> t
     return Components(name_of[roots]), Pairs(*pairs, rows.n_records)
 
 
-def settle(rows: Interned, threshold: float, on_conflict: str, threads: int) -> Settled:
+def settle(rows: Interned, threshold: float, on_conflict: str, threads: int, ties: Ties | None = None) -> Settled:
     """Bring PAIRS to canonical form, find the components, and keep the pairs inside them; empties the store.
 
     on_conflict  max, mean or min of the different scores of a pair; "error" keeps the largest and leaves the error to
                  the caller
+    ties         must-links: they join components, as pairs at the threshold do
 
     Cost: O(m + n) for m rows; 12 bytes a pair inside components, and what a few blocks take.
     """
     store = rows.store
     settling = _Settling(rows, _KEEP[on_conflict])
     run_side_by_side(settling.settle, N_PARTITIONS, threads)
-    parent = _tie_blocks(store, rows.n_records, threshold)
+    parent = _tie_blocks(store, rows.n_records, threshold, ties)
     n_pairs = store.n_kept
     inside = _gather_inside(store, parent, threads)
     store.clear()

@@ -155,6 +155,14 @@ class PairStore:
         block, starts = self._blocks[number]
         return block.read(0, int(starts[-2]))
 
+    def change_scores(self, number: int, score: Index) -> None:
+        """Put other scores in the place of those of one block."""
+        left, right, _ = self.block(number)
+        try:
+            self._blocks[number][0].write(0, (left, right, score))
+        except OSError as error:
+            raise _no_room(error) from None
+
     def _spans(self, partition: int, n_rows: int) -> list[tuple[_Block, int, int, int]]:
         """List where the first n_rows rows of a partition stand: block, start, stop there, and where its room ends."""
         spans = []

@@ -13,11 +13,11 @@ from unsnarl.errors import InputError, UsageError
 from unsnarl.files.atomic import write_file
 from unsnarl.files.runs import MANIFEST
 from unsnarl.files.session import Columns, Session, quote_name, quote_text
-from unsnarl.files.tables import LINEAGE, SCHEMAS, with_content, write_value
+from unsnarl.files.tables import DECIDED_SCHEMA, LINEAGE, SCHEMAS, with_content, write_value
 
 ENDINGS = (".csv", ".parquet")
 _BLOCK_ROWS = 20_000
-_TYPES = {"clusters": with_content(SCHEMAS["clusters"]), "lineage": LINEAGE}
+_TYPES = {"clusters": with_content({**SCHEMAS["clusters"], **DECIDED_SCHEMA}), "lineage": LINEAGE}
 """Tables that can be written alone, with their columns' SQL types."""
 
 

@@ -16,8 +16,9 @@ from unsnarl.errors import InputError, UsageError
 from unsnarl.files.checksums import Described
 from unsnarl.files.runs import RunData, RunFiles
 from unsnarl.files.session import Columns, Session
-from unsnarl.files.tables import IdList, TableColumns, make_clusters, make_merges, unpack
+from unsnarl.files.tables import SCHEMAS, IdList, TableColumns, make_clusters, make_merges, unpack
 from unsnarl.model import Clustering, Components, Forest, Pairs
+from unsnarl.report.decided_tables import Decided, decided_schemas, for_another_cut, read_decided
 from unsnarl.report.names import ClusterNames, name_again, read_names
 from unsnarl.report.summary import Summary, count_group_sizes, summary_as_dict, tally_sizes
 from unsnarl.settings import Settings
@@ -41,6 +42,7 @@ class Findings:
     notes            the same in sentences, with examples
     pairs            None for a run read from its folder
     names            None where clusters are named by their smallest record, and nothing more is told of them
+    decided          what decisions say and did; None where none apply
     """
 
     settings: Settings
@@ -55,10 +57,13 @@ class Findings:
     inputs: list[dict[str, Any]] | Described = field(default_factory=list)
     phases: Phases = field(default_factory=dict)
     names: ClusterNames | None = None
+    decided: Decided | None = None
 
     def cluster_table(self) -> TableColumns:
-        """Make the table of clusters; ids are not made yet."""
+        """Make the table of clusters, with what was decided of each record; ids are not made yet."""
         clusters = make_clusters(self.ids, self.clustering, self.components)
+        if self.decided is not None:
+            clusters = {**clusters, **self.decided.columns}
         return clusters if self.names is None else self.names.rename(clusters)
 
     @cached_property
@@ -73,7 +78,8 @@ class Findings:
     def recut(self, cut: float, clustering: Clustering) -> Findings:
         """Give the same findings with the clusters of another cut."""
         settings = dataclasses.replace(self.settings, cut=cut)
-        return dataclasses.replace(self, settings=settings, clustering=clustering, names=self.rename(clustering))
+        names, decided = self.rename(clustering), for_another_cut(self.decided)
+        return dataclasses.replace(self, settings=settings, clustering=clustering, names=names, decided=decided)
 
     def rename(self, clustering: Clustering) -> ClusterNames | None:
         """Name the clusters of another cut."""
@@ -84,9 +90,8 @@ class Findings:
         if self.names is None:
             return run
         counts = run.counts if self.names.changes is None else {**run.counts, "changes": self.names.changes}
-        return dataclasses.replace(
-            run, counts=counts, schemas=self.names.schemas(run.schemas), more=self.names.tables()
-        )
+        more = {**run.more, **self.names.tables()}
+        return dataclasses.replace(run, counts=counts, schemas=self.names.schemas(run.schemas), more=more)
 
     def find_record(self, record_id: str) -> int:
         """Give the index of a record. Raises UsageError where there is none of that id."""
@@ -142,6 +147,8 @@ class Findings:
             inputs=self.inputs,
             counts={**self.counts, **numbers, "notes": list(self.notes)},
             phases=self.phases,
+            schemas=decided_schemas(SCHEMAS, self.decided),
+            more={} if self.decided is None else self.decided.tables(),
         )
         return self.complete(run)
 
@@ -167,6 +174,14 @@ def make_findings(
         inputs=given.inputs,
         phases=phases,
     )
+
+
+def add_decided(found: Findings, decided: Decided | None) -> Findings:
+    """Add to what a run found what decisions did."""
+    if decided is None:
+        return found
+    notes = (*found.notes, *decided.notes)
+    return dataclasses.replace(found, decided=decided, counts={**found.counts, **decided.counts}, notes=notes)
 
 
 def count_clusters(components: Components, clustering: Clustering) -> Columns:
@@ -232,4 +247,5 @@ def read_findings(session: Session, run: RunFiles) -> Findings:
         inputs=run.manifest["inputs"],
         phases=run.manifest["phases"],
         names=names,
+        decided=read_decided(clusters),
     )

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from unsnarl.files.arrow import pack_objects
 from unsnarl.files.checksums import Described
+from unsnarl.files.decision_sources import DecisionSource
 from unsnarl.files.pairs import BAD_SCORE, PairSource, explain_conflicts
 from unsnarl.files.parts import FrameKind, show
 from unsnarl.files.records import RecordSource
 from unsnarl.files.rows import find_rows
 from unsnarl.files.session import Session, quote_text
-from unsnarl.interning import Ids, Interned, PairStore, Settled, intern, settle
-from unsnarl.model import Components, Pairs
+from unsnarl.interning import Ids, Interned, PairStore, Settled, intern, penalise, settle
+from unsnarl.model import Components, Index, Pairs
 from unsnarl.report.forecast import refuse_oversize, share_memory
+from unsnarl.report.ruling import Register, Ruled, Ruling, apply_ruling, make_ruling
 from unsnarl.report.summary import count_of
 from unsnarl.report.timing import Clock
 from unsnarl.settings import Settings
+from unsnarl.solve import collector_at_rest
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class Input:
     inputs      what run.json says of the files
     kind        the caller's kind of frame
     threads     threads to work on
+    ruled       what decisions and rules mean; None where there are none
     """
 
     pairs: Pairs
@@ -42,18 +52,46 @@ class Input:
     inputs: Described
     kind: FrameKind
     threads: int
+    ruled: Ruled | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Hold what the caller gave, in whatever form: PAIRS, RECORDS and DECISIONS."""
+
+    pairs: Any
+    records: Any = None
+    decisions: Any = None
 
 
 @dataclass
 class Opened:
     """Hold what was given, opened, and its checksums once they are being found out.
 
-    records  None where there are none
+    records    None where there are none
+    decisions  None where there are none
     """
 
     pairs: PairSource
     records: RecordSource | None
+    decisions: DecisionSource | None = None
     described: Described | None = None
+
+    def rule(self, n_records: int, find: Callable[[NDArray[Any]], Index], settings: Settings) -> Ruling | None:
+        """Work out which decisions apply, and what sources there are; None where there is neither.
+
+        find  gives the number of each of some ids, negative for what is no record
+
+        Raises InputError.
+        """
+
+        def find_all(texts: list[str]) -> Index:
+            packed = np.empty(len(texts), dtype=object)
+            packed[:] = texts
+            return find(packed)
+
+        log = None if self.decisions is None else self.decisions.log
+        return make_ruling(log, self.records, self.pairs.joint, Register(n_records, find_all), settings)
 
     @property
     def paths(self) -> list[str]:
@@ -63,7 +101,8 @@ class Opened:
 
     def start_checksums(self, listed_in: str | None) -> Described:
         """Begin to find the checksums, and to compare them with a list, if there is one."""
-        self.described = Described([("pairs", self.pairs), ("records", self.records)], listed_in)
+        given = [("pairs", self.pairs), ("records", self.records), ("decisions", self.decisions)]
+        self.described = Described(given, listed_in)
         return self.described
 
 
@@ -72,6 +111,35 @@ def _refuse_conflicts(source: PairSource, rows: Interned, settled: Settled) -> N
     if settled.n_conflicts and source.settings.on_conflict == "error":
         first = [(rows.ids[left], rows.ids[right]) for left, right in settled.conflicts]
         raise explain_conflicts(source, settled.n_conflicts, first)
+
+
+def apply_rules(opened: Opened, rows: Interned, settings: Settings) -> tuple[Ruling | None, int]:
+    """Work out which decisions and rules apply; with --one-per-penalty, lower the scores of rows of one source.
+
+    Gives how many rows those were too. Raises InputError.
+    """
+    known = rows.known
+    assert known is not None
+    ruling = opened.rule(rows.n_records, lambda texts: known.number(pack_objects(texts), adds=False), settings)
+    if ruling is None or ruling.sources is None or settings.one_per_penalty is None:
+        return ruling, 0
+    return ruling, penalise(rows.store, ruling.sources.code_of, settings.one_per_penalty)
+
+
+def add_ruling(given: Input, ruling: Ruling | None, order: Index, n_lowered: int = 0) -> Input:
+    """Add to what came in what decisions and rules mean for it.
+
+    order      number in the ruling of the record at each index
+    n_lowered  rows of one source whose score was lowered
+    """
+    if ruling is None:
+        return given
+    rank_of = np.empty(len(order), dtype=np.int32)
+    rank_of[order] = np.arange(len(order), dtype=np.int32)
+    notes = given.notes
+    if n_lowered:
+        notes += (f"{count_of(n_lowered, 'row')} of one source: the score was lowered (--one-per-penalty)",)
+    return dataclasses.replace(given, ruled=apply_ruling(ruling, rank_of, given.components), notes=notes)
 
 
 def make_input(opened: Opened, ids: Ids, settled: Settled, counts: Mapping[str, int], notes: tuple[str, ...]) -> Input:
@@ -154,10 +222,14 @@ def read_rows(session: Session, opened: Opened, settings: Settings, clock: Clock
         store = PairStore(share_memory(settings.memory_limit).store_bytes, settings.temp_dir, clock.progress)
         rows = intern(session, opened.pairs, opened.records, settings, store)
     opened.start_checksums(settings.checksums)
+    with clock.time("ruling"), collector_at_rest():
+        ruling, n_lowered = apply_rules(opened, rows, settings)
+        rows, ties = dataclasses.replace(rows, known=None), None if ruling is None else ruling.ties()
     settled = clock.run(
-        "finding components", lambda: settle(rows, settings.threshold, settings.on_conflict, session.threads)
+        "finding components", lambda: settle(rows, settings.threshold, settings.on_conflict, session.threads, ties)
     )
     refuse_oversize(rows.n_records, len(settled.pairs), settings.memory_limit)
     _refuse_conflicts(opened.pairs, rows, settled)
     counts = count_input(rows, settled)
-    return make_input(opened, rows.ids, settled, counts, describe_losses(opened.pairs, counts, rows, settled))
+    given = make_input(opened, rows.ids, settled, counts, describe_losses(opened.pairs, counts, rows, settled))
+    return add_ruling(given, ruling, rows.order, n_lowered)

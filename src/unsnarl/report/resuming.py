@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from unsnarl.files.checkpoints import Checkpoints, describe_files
 from unsnarl.files.runs import find_versions
-from unsnarl.interning import Ids
+from unsnarl.interning import Ids, find_indexes
 from unsnarl.model import Components, Forest, Pairs
-from unsnarl.report.intake import Input, Opened
+from unsnarl.report.intake import Input, Opened, add_ruling
 from unsnarl.settings import Settings
 
 _PHASE = "settled"
@@ -24,7 +25,8 @@ def _open(target: str, opened: Opened, settings: Settings) -> Checkpoints:
     """Name what the results depend on: the files, the settings that have a say, and the versions."""
     chosen = {name: value for name, value in dataclasses.asdict(settings).items() if name not in _WITHOUT_A_SAY}
     n_pairs = len(opened.pairs.paths)
-    return Checkpoints(target, [describe_files(opened.paths), n_pairs, chosen, find_versions()])
+    decided = None if opened.decisions is None else opened.decisions.log.find_digest()
+    return Checkpoints(target, [describe_files(opened.paths), n_pairs, chosen, decided, find_versions()])
 
 
 def load_input(target: str | None, opened: Opened, settings: Settings) -> Input | None:
@@ -36,7 +38,7 @@ def load_input(target: str | None, opened: Opened, settings: Settings) -> Input 
         return None
     arrays, facts = found
     component_of = arrays["component_of"]
-    return Input(
+    given = Input(
         pairs=Pairs(arrays["left"], arrays["right"], arrays["score"], len(component_of)),
         components=Components(component_of),
         ids=Ids(arrays["arena"], arrays["places"]),
@@ -46,6 +48,8 @@ def load_input(target: str | None, opened: Opened, settings: Settings) -> Input 
         kind=opened.pairs.kind,
         threads=opened.pairs.session.threads,
     )
+    ruling = opened.rule(len(given.ids), partial(find_indexes, given.ids), settings)
+    return add_ruling(given, ruling, np.arange(len(given.ids), dtype=np.int32))
 
 
 def save_input(target: str, opened: Opened, settings: Settings, given: Input) -> None:

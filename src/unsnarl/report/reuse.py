@@ -13,7 +13,7 @@ from unsnarl.errors import InputError
 from unsnarl.files.runs import RunFiles
 from unsnarl.files.session import Session
 from unsnarl.files.tables import Names, TableColumns
-from unsnarl.interning import Ids, find_indexes
+from unsnarl.interning import Ids, add_constraints, find_indexes, hash_contents
 from unsnarl.model import Forest
 from unsnarl.report.intake import Input
 
@@ -30,6 +30,35 @@ class Known:
 
     forest: Forest
     is_known: NDArray[np.bool_]
+
+
+class Contents:
+    """Hold the hash of what each component consists of, those of two records or more in the order of their names."""
+
+    def __init__(self, given: Input) -> None:
+        component_of = given.components.component_of
+        self._names = np.flatnonzero(np.bincount(component_of, minlength=len(given.ids)) >= 2)
+        self._plain = self._decided = hash_contents(given.ids, given.pairs, given.components)
+        if given.ruled is None:
+            return
+        self._plain, self._decided = (
+            add_constraints(self._plain, given.ids, given.components, constraints)
+            for constraints in (given.ruled.rules, given.ruled.constraints)
+        )
+
+    @property
+    def keys(self) -> NDArray[Any]:
+        """Give the hashes to look for in another run: decisions have a say in them."""
+        return self._decided
+
+    def settle(self, is_unchanged: NDArray[np.bool_] | None) -> NDArray[Any]:
+        """Give the hashes to keep: where decisions changed no merge, those of a run without.
+
+        is_unchanged  bool[n]  marks the records of such components; None: there are no decisions
+        """
+        if is_unchanged is None:
+            return self._decided
+        return np.where(is_unchanged[self._names], self._plain, self._decided)
 
 
 def _refuse_other(run: RunFiles, linkage: str) -> None:

@@ -1,0 +1,1 @@
+"""What people decided about records, and what follows from it: pure logic, no files, no arrays."""

@@ -1,0 +1,98 @@
+"""What RECORDS say besides the ids: hashes of what a record holds, and the source it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsnarl.errors import InputError
+from unsnarl.files.arrow import Column, Table, pack_objects
+from unsnarl.files.columns import find_column
+from unsnarl.files.parts import UNTYPED, Part
+from unsnarl.files.records import RecordSource
+from unsnarl.files.rows import View, guard, guard_arrays, unite
+
+_HASH_LENGTH = 32
+
+
+def _read_text(part: Part, name: str) -> str:
+    """Give the SQL that reads a column of any type as text."""
+    column = part.columns[name]
+    if column.type == "JSON":
+        return f"({column.expression}->>'$')"
+    return column.expression if column.type in (UNTYPED, "VARCHAR") else f"CAST({column.expression} AS VARCHAR)"
+
+
+def _select(records: RecordSource, joint: bool, names: Sequence[str]) -> list[View]:
+    """Select the id, and some columns as c0, c1, ..."""
+    views = []
+    for view in records.pick_views(joint):
+        read = [(f"c{position}", _read_text(view.part, name)) for position, name in enumerate(names)]
+        views.append(View(view.part, (view.selected[0], *read)))
+    return views
+
+
+def find_columns(records: RecordSource) -> tuple[str, ...]:
+    """Name the columns that all parts of RECORDS have and that are not the id, in the order of the names."""
+    names = set.intersection(*(set(part.columns) for part in records.source.parts))
+    ids = {view.selected[0][1] for view in records.views}
+    return tuple(sorted(name for name in names if all(_read_text(p, name) not in ids for p in records.source.parts)))
+
+
+def hash_content(columns: Sequence[str], values: Sequence[str | None]) -> str:
+    """Hash what a record holds.
+
+    columns  their names
+    values   as text; blanks at the ends do not count, and an empty value is as if it were not there
+
+    >>> hash_content(["name", "city"], ["Ana ", None]) == hash_content(["city", "name"], ["", "Ana"])
+    True
+    """
+    held = {name: value.strip() for name, value in zip(columns, values, strict=True) if value and value.strip()}
+    text = json.dumps(held, ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
+
+
+def hash_records(records: RecordSource, joint: bool, columns: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
+    """Hash some columns of some records; those that are not there are left out. Cost: one pass over RECORDS."""
+    views = _select(records, joint, columns)
+    packed = np.empty(len(ids), dtype=object)
+    packed[:] = list(ids)
+
+    def batches() -> Iterator[list[Column]]:
+        yield [pack_objects(packed)]
+
+    session = records.session
+    wanted = session.register("wanted", Table([("id", "U")], batches))
+    try:
+        rows = guard(session, views, f"SELECT * FROM ({unite(views)}) WHERE id IN (SELECT id FROM {wanted})")
+    finally:
+        session.unregister(wanted)
+    return {row[0]: hash_content(columns, row[1:]) for row in rows}
+
+
+def read_sources(records: RecordSource, joint: bool, column: str) -> tuple[NDArray[Any], NDArray[np.int32], list[str]]:
+    """Read the source of each record that has one: its id, the number of its source, and the names of the sources.
+
+    Raises InputError where RECORDS have no such column. Cost: one pass over RECORDS and a sort.
+    """
+    for part in records.source.parts:
+        find_column(part, "RECORDS", column, "Check --one-per.")
+    views = _select(records, joint, [column])
+    kept = f"(SELECT id, c0 FROM ({unite(views)}) WHERE c0 IS NOT NULL AND c0 <> '')"
+    names = [row[0] for row in guard(records.session, views, f"SELECT DISTINCT c0 FROM {kept} ORDER BY c0")]
+    code = "CAST(dense_rank() OVER (ORDER BY c0) - 1 AS INTEGER)"
+    columns = guard_arrays(records.session, views, f"SELECT id, {code} AS code FROM {kept}")
+    return np.ma.getdata(columns["id"]), np.ma.getdata(columns["code"]).astype(np.int32), names
+
+
+def need_records(records: RecordSource | None, option: str) -> RecordSource:
+    """Take RECORDS, which an option needs. Raises InputError where there are none."""
+    if records is None:
+        raise InputError(f"{option} names a column of RECORDS, and there are none.", hint="Give them with --records.")
+    return records

@@ -1,0 +1,173 @@
+"""The merges that decisions blocked, the best of each.
+
+Two clusters that may not be one were blocked when a merge was made, or the cut reached, that comes after theirs: they
+would have merged before it. While neither of them grows their distance does not change, so it is looked at where one
+of the two is about to grow, and at the cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsnarl.model import SCORE_UNITS, Clustering, Forest, Index, Pairs, snap_distance, to_score_units
+
+
+class Blocked(NamedTuple):
+    """Hold a merge that was blocked: two clusters as they were then, by name, and their distance."""
+
+    distance: float
+    left: int
+    right: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Hold what a run found, and how.
+
+    forest      the merges
+    clustering  the clusters at the cut
+    pairs       those inside components
+    must_of     groups that were one before any merge was made
+    """
+
+    forest: Forest
+    clustering: Clustering
+    pairs: Pairs
+    must_of: Index
+    linkage: str
+    cut: float
+
+
+Places = NDArray[np.int64]
+_NEVER = (2**62, 0.0)
+"""The merge after the last."""
+
+Weights = dict[int, float]
+"""Records of a cluster, and what part of it each is."""
+
+
+class Timeline:
+    """Follow clusters through the merges up to the cut."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._linkage = answer.linkage
+        self._cut = snap_distance(answer.cut)
+        self._cluster_of = answer.clustering.cluster_of
+        self._forest, self._pairs, self._must_of = answer.forest, answer.pairs, answer.must_of
+        self.met = self._find_met(to_score_units(1.0 - self._cut))
+        self._weights: dict[int, Weights] = {}
+        self._next: dict[int, tuple[int, float]] = {}
+        self._scores: dict[int, dict[int, int]] = {}
+
+    def _find_met(self, least: int) -> set[tuple[int, int]]:
+        """Find the clusters between which a pair scores enough for a merge: without one there never was any."""
+        one, other = self._cluster_of[self._pairs.left], self._cluster_of[self._pairs.right]
+        counts = (one != other) & (self._pairs.score >= max(1, least))
+        low, high = np.minimum(one, other)[counts], np.maximum(one, other)[counts]
+        return set(zip(low.tolist(), high.tolist(), strict=True))
+
+    def prepare(self, clusters: Index) -> None:
+        """Gather the merges of some clusters, and the pairs between them. Cost: O(m + merges + sizes)."""
+        wanted = np.zeros(len(self._cluster_of), dtype=np.bool_)
+        wanted[clusters] = True
+        forest, pairs = self._forest, self._pairs
+        self._follow(np.flatnonzero((forest.distance <= self._cut) & wanted[self._cluster_of[forest.left]]))
+        one, other = self._cluster_of[pairs.left], self._cluster_of[pairs.right]
+        kept = wanted[one] & wanted[other] & (one != other) & (pairs.score > 0)
+        for left, right, score in zip(*(c[kept].tolist() for c in (pairs.left, pairs.right, pairs.score)), strict=True):
+            self._scores.setdefault(left, {})[right] = score
+            self._scores.setdefault(right, {})[left] = score
+
+    def _follow(self, merges: Places) -> None:
+        """Make the cluster after each merge, and remember which merge comes next for it, or for a record."""
+        node_of: dict[int, int] = {}
+        columns = (self._forest.left[merges], self._forest.right[merges], self._forest.distance[merges])
+        for i, left, right, end in zip(merges.tolist(), *(column.tolist() for column in columns), strict=True):
+            nodes = [node_of.pop(name, -1 - name) for name in (left, right)]
+            one, other = (self._weights[node] if node >= 0 else {-1 - node: 1.0} for node in nodes)
+            self._next.update(dict.fromkeys(nodes, (i, end)))
+            self._weights[i] = self._unite(left, right, one, other)
+            node_of[left] = i
+
+    def cluster_of(self, record: int) -> int:
+        """Give the cluster of a record at the cut."""
+        return int(self._cluster_of[record])
+
+    def _unite(self, left: int, right: int, one: Weights, other: Weights) -> Weights:
+        """Put two clusters together."""
+        halves = self._linkage == "weighted" and self._must_of[left] != self._must_of[right]
+        share = 0.5 if halves else len(one) / (len(one) + len(other))
+        united = {record: weight * share for record, weight in one.items()}
+        united.update({record: weight * (1.0 - share) for record, weight in other.items()})
+        return united
+
+    def find_blocked(self, a: int, b: int) -> Blocked | None:
+        """Find the best merge that keeping two records apart has blocked, None where there was none."""
+        nodes = [-1 - a, -1 - b]
+        best: Blocked | None = None
+        while True:
+            sides = [self._weights[node] if node >= 0 else {-1 - node: 1.0} for node in nodes]
+            ahead = [self._next.get(node, _NEVER) for node in nodes]
+            i, end = min(ahead)
+            distance = self._measure(*sides)
+            is_blocked = distance <= self._cut if i == _NEVER[0] else distance < end
+            if is_blocked and (best is None or distance < best.distance):
+                best = _name(distance, sides)
+            if i == _NEVER[0]:
+                return best
+            nodes[ahead.index((i, end))] = i
+
+    def _measure(self, one: Weights, other: Weights) -> float:
+        """Compute the distance of two clusters."""
+        small, large = sorted((one, other), key=len)
+        crossing = [(x, y, score) for x in small for y, score in self._scores.get(x, {}).items() if y in large]
+        scores = [score for _, _, score in crossing]
+        n_all = len(one) * len(other)
+        if self._linkage == "single":
+            total = float(max(scores, default=0))
+        elif self._linkage == "complete":
+            total = float(min(scores)) if len(scores) == n_all else 0.0
+        elif self._linkage == "weighted":
+            total = sum(small[x] * large[y] * score for x, y, score in crossing)
+        else:
+            total = sum(scores) / n_all
+        return (SCORE_UNITS - total) / SCORE_UNITS
+
+
+def _name(distance: float, sides: list[Weights]) -> Blocked:
+    low, high = sorted(min(side) for side in sides)
+    return Blocked(distance, low, high)
+
+
+def _list_met(timeline: Timeline, records: list[int]) -> list[tuple[int, int]]:
+    """List those of some records, two at a time, whose clusters may have met."""
+    met = timeline.met
+    if len(records) ** 2 > 2 * len(met):
+        of_cluster = {timeline.cluster_of(record): record for record in records}
+        return [(of_cluster[one], of_cluster[other]) for one, other in met if one in of_cluster and other in of_cluster]
+    named = [(record, timeline.cluster_of(record)) for record in records]
+    return [(a, b) for (a, one), (b, other) in combinations(named, 2) if (min(one, other), max(one, other)) in met]
+
+
+def find_blocked(answer: Answer, heads: list[list[int]]) -> list[Blocked | None]:
+    """Find for each event the best merge it blocked.
+
+    heads  for each event a record of each of its parts; none where it keeps nothing apart
+
+    Cost: O(m + merges), and for each two clusters that may have met a walk through both.
+    """
+    timeline = Timeline(answer)
+    met = [(number, a, b) for number, records in enumerate(heads) for a, b in _list_met(timeline, records)]
+    clusters = {timeline.cluster_of(record) for _, a, b in met for record in (a, b)}
+    timeline.prepare(np.array(sorted(clusters), dtype=np.int32))
+    best: list[Blocked | None] = [None] * len(heads)
+    for number, a, b in met:
+        found, known = timeline.find_blocked(a, b), best[number]
+        if found is not None and (known is None or found < known):
+            best[number] = found
+    return best

@@ -1,0 +1,237 @@
+"""The log: what holds after undo and supersede, what is read back, and what a killed process leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from strategies import SMALL, count
+from unsnarl import api
+from unsnarl.decisions.chains import Sameness, find_contradictions
+from unsnarl.decisions.events import Event, read_event
+from unsnarl.decisions.log import replay
+from unsnarl.decisions.resolving import latest_first, resolve
+from unsnarl.errors import InputError
+from unsnarl.files.decision_tables import read_table, write_long
+from unsnarl.files.decisions import append, read_lines, read_log
+
+RECORD = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=4)
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=6)
+
+
+@st.composite
+def drawn_events(draw: st.DrawFn, others: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Draw one event, of hostile texts; it may take back or take the place of others."""
+    kind = draw(st.sampled_from(["same", "different", "group", "unsure", *(["undo"] if others else [])]))
+    given: dict[str, Any] = {"kind": kind, "by": draw(TEXT), "comment": draw(TEXT)}
+    ids = draw(st.lists(RECORD, min_size=2, max_size=5, unique=True))
+    if kind == "undo":
+        given["of"] = draw(st.sampled_from(others))
+    elif kind == "group":
+        at = draw(st.integers(1, len(ids)))
+        given["groups"] = [part for part in (ids[:at], ids[at:]) if part]
+    else:
+        given["ids"] = ids
+    if draw(st.booleans()):
+        given["at"] = f"2026-01-{draw(st.integers(1, 28)):02d}T10:00:00+01:00"
+    if others and draw(st.booleans()):
+        given["supersedes"] = draw(st.lists(st.sampled_from(others), max_size=2, unique=True))
+    if kind != "undo" and draw(st.booleans()):
+        given["content"] = {"columns": draw(st.lists(TEXT, max_size=2)), "hashes": {ids[0]: draw(TEXT) or "x"}}
+    if draw(st.booleans()):
+        given["shown"] = draw(st.sampled_from([1, 2.5, True, "page 3", ["a"], {"score": 0.4}]))
+    return given
+
+
+class LogMachine(RuleBasedStateMachine):
+    """A log on disk beside a plain list of what was said; the state of the list is worked out the slow way."""
+
+    @initialize(folder=st.uuids())
+    def begin(self, folder: Any) -> None:
+        self.path = Path(os.environ["LOG_FOLDER"]) / f"{folder}.jsonl"
+        self.path.unlink(missing_ok=True)
+        self.said: list[Event] = []
+
+    def add(self, given: dict[str, Any]) -> None:
+        event = read_event(given, "drawn")
+        if any(event.event == other.event for other in self.said):
+            return
+        added, _ = append(self.path, lambda log: [event])
+        assert added == [event]
+        self.said.append(event)
+
+    @rule(given=drawn_events())
+    def say_something(self, given: dict[str, Any]) -> None:
+        self.add(given)
+
+    @rule(data=st.data())
+    def say_something_of_others(self, data: st.DataObject) -> None:
+        if self.said:
+            self.add(data.draw(drawn_events(tuple(event.event for event in self.said))))
+
+    @rule(data=st.data())
+    def undo(self, data: st.DataObject) -> None:
+        if self.said:
+            of = data.draw(st.sampled_from([event.event for event in self.said]))
+            self.add({"kind": "undo", "of": of, "comment": f"turn {len(self.said)}"})
+
+    @rule(torn=st.sampled_from([b'{"kind": "sa', b'{"kind":"same","ids":["\xc3', b"x"]))
+    def be_killed(self, torn: bytes) -> None:
+        """Leave half a line, as a process that died while it added would."""
+        with open(self.path, "ab") as file:
+            file.write(torn)
+        log = read_log(self.path)
+        assert "torn" in log.notes[0] and list(log.events) == self.said
+        self.add({"kind": "unsure", "ids": ["p", "q"], "comment": f"after {len(self.said)}"})
+
+    def holds(self, event: Event) -> bool:
+        return not any(event.event in other.cancels and self.holds(other) for other in self.said)
+
+    @invariant()
+    def replay_equals_state(self) -> None:
+        if not self.said:
+            return
+        log = read_log(self.path)
+        assert list(log.events) == self.said and not log.notes
+        assert {name for name, status in log.status.items() if status == "holds"} == {
+            event.event for event in self.said if self.holds(event)
+        }
+        shuffled = random.Random(len(self.said)).sample(self.said, len(self.said))
+        assert replay(shuffled).status == log.status and replay(shuffled).find_digest() == log.find_digest()
+
+    @invariant()
+    def export_then_import_is_the_identity(self) -> None:
+        if self.said:
+            assert read_table(write_long(self.said), "table", {}) == self.said
+            again = self.path.with_suffix(".again.jsonl")
+            again.unlink(missing_ok=True)
+            append(again, lambda log: read_log(self.path).events)
+            assert again.read_bytes() == b"".join(event.as_line().encode() + b"\n" for event in self.said)
+
+
+def test_a_log_is_what_was_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_FOLDER", str(tmp_path))
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+    LogMachine.TestCase.settings = settings(max_examples=count(40), stateful_step_count=15, deadline=None)
+    LogMachine.TestCase("runTest").runTest()
+
+
+def test_an_undo_of_an_undo_brings_back_and_supersede_takes_the_place() -> None:
+    said = [
+        {"event": "1", "kind": "same", "ids": ["a", "b"]},
+        {"event": "2", "kind": "undo", "of": "1"},
+        {"event": "3", "kind": "undo", "of": "2"},
+        {"event": "4", "kind": "different", "ids": ["a", "b"], "supersedes": "1"},
+        {"event": "5", "kind": "undo", "of": "4"},
+    ]
+    statuses = [replay([read_event(one, "x") for one in said[:n]]).status for n in range(1, 6)]
+    assert [status["1"] for status in statuses] == ["holds", "undone", "holds", "superseded", "holds"]
+    for wrong, words in (
+        ([{"kind": "undo", "of": "nothing"}], "no event 'nothing'"),
+        ([{**said[0], "ids": ["a", "c"]}, said[0]], "two different events have the id '1'"),
+        ([{**said[0], "supersedes": ["2"]}, said[1]], "in a circle"),
+    ):
+        with pytest.raises(InputError, match=words):
+            replay([read_event(one, "x") for one in wrong])
+
+
+@given(st.data())
+@settings(max_examples=count(200))
+def test_contradictions_are_found_where_there_are_any_by_the_shortest_chain(data: st.DataObject) -> None:
+    events = []
+    for number in range(data.draw(st.integers(1, 7))):
+        ids = data.draw(st.lists(st.sampled_from("abcdefg"), min_size=2, max_size=3, unique=True))
+        kind = data.draw(st.sampled_from(["same", "different", "group"]))
+        given: dict[str, Any] = {"kind": kind, "event": str(number)}
+        given |= {"groups": [ids[:-1], ids[-1:]]} if kind == "group" else {"ids": ids}
+        events.append(read_event(given, "x"))
+    near = {(a, b): 1 for event in events for part in event.ties for a in part for b in part if a != b}
+    names = {record for event in events for record in event.ids}
+    for via in names:
+        for a in names:
+            for b in names - {a}:
+                way = near.get((a, via), 99) + near.get((via, b), 99)
+                near[a, b] = min(near.get((a, b), 99), way)
+    expected = {}
+    for event in (one for one in events if one.separates):
+        across = [(a, b) for i, one in enumerate(event.parts) for other in event.parts[:i] for a in one for b in other]
+        shortest = min(near.get(pair, 99) for pair in across)
+        if shortest < 99:
+            expected[event.event] = shortest
+    found = find_contradictions(events, Sameness(events))
+    assert {one.denial.event: len(one.chain) for one in found if one.denial} == expected
+    for one in found:
+        assert one.chain[0].left == one.left and one.chain[-1].right == one.right
+        assert all(any({link.left, link.right} <= set(part) for part in link.event.ties) for link in one.chain)
+        assert all(a.right == b.left for a, b in zip(one.chain, one.chain[1:], strict=False))
+    left = resolve(events, latest_first)
+    assert not find_contradictions(left.kept, Sameness(left.kept))
+    for event, why in left.overruled:
+        assert why is not None and event in why.events
+        assert find_contradictions([*left.kept, event], Sameness([*left.kept, event]))
+    if not expected:
+        assert left.kept == events
+
+
+def test_lines_that_are_none_are_refused_and_a_torn_last_one_is_not() -> None:
+    good = b'{"kind":"same","ids":["a","b"]}\n'
+    assert len(read_lines(good[:-1], "log").events) == 1
+    torn = read_lines(good + b'{"kind":"sam', "log")
+    assert len(torn.events) == 1 and "log, line 2 is torn" in torn.notes[0] and torn.n_kept == len(good)
+    with pytest.raises(InputError, match="log, line 1"):
+        read_lines(b'{"kind":"sam\n' + good, "log")
+    with pytest.raises(InputError, match="line 2: 'kind'"):
+        read_lines(good + b'{"kind":"maybe"}', "log")
+    with pytest.raises(InputError, match="no file of decisions"):
+        read_log("nowhere.jsonl")
+
+
+ADDER = """
+import sys
+from unsnarl import api
+for number in range(10_000):
+    added = api.add_decision(sys.argv[1], {"kind": "same", "ids": [sys.argv[2], str(number)], "comment": "é" * 2000})
+    print(added.events[0].event, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_while_adding_loses_no_acknowledged_line(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    acknowledged: list[str] = []
+    for turn in range(1 if SMALL else 3):
+        adders = [
+            subprocess.Popen([sys.executable, "-c", ADDER, str(log), f"{turn}-{i}"], stdout=subprocess.PIPE, text=True)
+            for i in range(2)
+        ]
+        for adder in adders:
+            assert adder.stdout is not None
+            acknowledged.append(adder.stdout.readline().strip())
+        time.sleep(0.1 + 0.13 * turn)
+        for adder in adders:
+            os.kill(adder.pid, signal.SIGKILL)
+            rest, _ = adder.communicate()
+            acknowledged += [line for line in rest.split("\n")[:-1] if line]
+        found = read_log(log)
+        assert set(acknowledged) <= set(found.status)
+        assert len(found.events) <= len(acknowledged) + 2 * (turn + 1)
+    with open(log, "ab") as file:
+        file.write(b'{"kind": "same", "ids": ["torn')
+    assert "torn" in read_log(log).notes[0]
+    added = api.add_decision(log, {"kind": "same", "ids": ["a", "b"]})
+    assert "torn" in added.notes[0]
+    found = read_log(log)
+    assert not found.notes and set(acknowledged) | {added.events[0].event} <= set(found.status)
+    assert all(json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
