@@ -80,13 +80,15 @@ def add_constraints(hashes: NDArray[Any], ids: Ids, components: Components, unde
     ]
     kind = np.repeat(np.arange(3, dtype=np.int32), [len(left) for left, _ in links])
     left, right = (np.concatenate([link[side] for link in links]) for side in range(2))
+    found = hashes.copy()
+    if not len(left):
+        return found
     order = np.lexsort((right, left, kind, component_of[left]))
     kind, left, right = kind[order], left[order], right[order]
     packed = ids.pack(np.stack([left, right], axis=1).ravel().astype(np.int32))
     content, text_at = packed.to_bytes().tobytes(), packed.offsets[::2].tolist()
     lengths = np.diff(packed.offsets).astype("<i8").reshape(-1, 2)
     rows = np.concatenate([kind.astype("<i8")[:, None], lengths], axis=1).tobytes()
-    found = hashes.copy()
     touched, begins = np.unique(component_of[left], return_index=True)
     at, stops = np.searchsorted(names, touched), np.append(begins[1:], len(left)).tolist()
     for i, begin, stop in zip(at.tolist(), begins.tolist(), stops, strict=True):
