@@ -270,7 +270,7 @@ def test_progress_is_told_and_memory_is_forecast() -> None:
 
     notes = Notes()
     unsnarl.bhc(LISTS, progress=notes)
-    assert notes.phases == ["reading", "loading kernels", "indexing", "merging"]
+    assert notes.phases == ["reading", "loading kernels", "indexing", "merging", "naming"]
     with pytest.raises(unsnarl.UnsnarlError, match="of memory; the limit is"):
         unsnarl.bhc(csr_matrix([[1, 1]] * 50), memory_limit="10KB")
 

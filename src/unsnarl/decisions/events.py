@@ -133,7 +133,7 @@ def _read_time(given: Mapping[str, Any], where: str) -> str:
 def write_time(moment: datetime) -> str:
     """Write a moment in UTC.
 
-    >>> write_time(datetime(2026, 11, 23, 10, tzinfo=timezone.utc))
+    >>> write_time(datetime(2026, 11, 23, 10, tzinfo=UTC))
     '2026-11-23T10:00:00Z'
     """
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
