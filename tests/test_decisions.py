@@ -23,6 +23,7 @@ from unsnarl.dendrogram import cut_forest
 from unsnarl.engines import local
 from unsnarl.errors import InputError, UsageError
 from unsnarl.files.record_columns import hash_content
+from unsnarl.report import blocked, standoffs
 
 FILES = ("clusters.parquet", "merges.parquet", "components.parquet")
 Events = list[dict[str, Any]]
@@ -477,3 +478,35 @@ def test_decisions_hold_in_bayesian_clustering() -> None:
         unsnarl.bhc(rows, decisions=[say("same", "a", "q")])
     with pytest.raises(InputError, match="1 contradiction"):
         unsnarl.bhc(rows, decisions=[say("same", "a", "b"), say("different", "a", "b")])
+
+
+@pytest.mark.parametrize("linkage", ["average", "single", "complete"])
+def test_blocked_merges_found_at_once_are_those_of_a_walk(linkage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    find = standoffs.Field.find
+
+    def find_both(field: standoffs.Field, a: Any, b: Any) -> standoffs.Standoffs:
+        found = find(field, a, b)
+        seen.append((field, a, b, found))
+        return found
+
+    monkeypatch.setattr(standoffs.Field, "find", find_both)
+    monkeypatch.setattr(standoffs, "CHUNK", 100)
+    rows, records, events = [], [], []
+    for seed in range(count(30)):
+        graph = seeded_graph(seed, ("random", "hubs", "cliques")[seed % 3], "tenths", 6 + seed)
+        some, more = as_rows(graph)
+        rows += [{**row, "id_l": f"{seed}-{row['id_l']}", "id_r": f"{seed}-{row['id_r']}"} for row in some]
+        records += [{"id": f"{seed}-{row['id']}"} for row in more]
+        for turn in range(4):
+            events += shift(draw_events(graph[1], random.Random(100 * turn + seed)), f"{seed}-")
+    asked = {"linkage": linkage, "threshold": 1e-9, "cut": 0.9, "on_contradiction": "latest"}
+    result = unsnarl.cluster(rows, records, decisions=events, **asked)
+    ((_, a, b, found),) = seen
+    made, pairs = result.found, result.found.pairs
+    alone = np.arange(len(made.ids), dtype=np.int32)
+    answer = blocked.Answer(made.forest, made.clustering, pairs, alone, linkage, 0.9)
+    walked = blocked.replay(answer, a, b)
+    assert len(found.row) > 10
+    for name in ("row", "distance", "left", "right"):
+        assert np.array_equal(getattr(found, name), getattr(walked, name)), name

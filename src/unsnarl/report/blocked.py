@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.model import SCORE_UNITS, Clustering, Forest, Index, Pairs, snap_distance, to_score_units
+from unsnarl.report.standoffs import Field, Standoffs, make_keys
 
 
 class Blocked(NamedTuple):
@@ -44,6 +45,7 @@ class Answer:
 
 
 Places = NDArray[np.int64]
+_LOW = 2**32 - 1
 _NEVER = (2**62, 0.0)
 """The merge after the last."""
 
@@ -52,24 +54,16 @@ Weights = dict[int, float]
 
 
 class Timeline:
-    """Follow clusters through the merges up to the cut."""
+    """Follow clusters through the merges up to the cut, step by step."""
 
     def __init__(self, answer: Answer) -> None:
         self._linkage = answer.linkage
         self._cut = snap_distance(answer.cut)
         self._cluster_of = answer.clustering.cluster_of
         self._forest, self._pairs, self._must_of = answer.forest, answer.pairs, answer.must_of
-        self.met = self._find_met(to_score_units(1.0 - self._cut))
         self._weights: dict[int, Weights] = {}
         self._next: dict[int, tuple[int, float]] = {}
         self._scores: dict[int, dict[int, int]] = {}
-
-    def _find_met(self, least: int) -> set[tuple[int, int]]:
-        """Find the clusters between which a pair scores enough for a merge: without one there never was any."""
-        one, other = self._cluster_of[self._pairs.left], self._cluster_of[self._pairs.right]
-        counts = (one != other) & (self._pairs.score >= max(1, least))
-        low, high = np.minimum(one, other)[counts], np.maximum(one, other)[counts]
-        return set(zip(low.tolist(), high.tolist(), strict=True))
 
     def prepare(self, clusters: Index) -> None:
         """Gather the merges of some clusters, and the pairs between them. Cost: O(m + merges + sizes)."""
@@ -94,10 +88,6 @@ class Timeline:
             self._weights[i] = self._unite(left, right, one, other)
             node_of[left] = i
 
-    def cluster_of(self, record: int) -> int:
-        """Give the cluster of a record at the cut."""
-        return int(self._cluster_of[record])
-
     def _unite(self, left: int, right: int, one: Weights, other: Weights) -> Weights:
         """Put two clusters together."""
         halves = self._linkage == "weighted" and self._must_of[left] != self._must_of[right]
@@ -115,7 +105,7 @@ class Timeline:
             ahead = [self._next.get(node, _NEVER) for node in nodes]
             i, end = min(ahead)
             distance = self._measure(*sides)
-            is_blocked = distance <= self._cut if i == _NEVER[0] else distance < end
+            is_blocked = distance < 1.0 and (distance <= self._cut if i == _NEVER[0] else distance < end)
             if is_blocked and (best is None or distance < best.distance):
                 best = _name(distance, sides)
             if i == _NEVER[0]:
@@ -144,14 +134,33 @@ def _name(distance: float, sides: list[Weights]) -> Blocked:
     return Blocked(distance, low, high)
 
 
-def _list_met(timeline: Timeline, records: list[int]) -> list[tuple[int, int]]:
+def _list_met(met: set[tuple[int, int]], cluster_of: Index, records: list[int]) -> list[tuple[int, int]]:
     """List those of some records, two at a time, whose clusters may have met."""
-    met = timeline.met
+    named = list(zip(records, cluster_of[records].tolist(), strict=True))
     if len(records) ** 2 > 2 * len(met):
-        of_cluster = {timeline.cluster_of(record): record for record in records}
+        of_cluster = {cluster: record for record, cluster in named}
         return [(of_cluster[one], of_cluster[other]) for one, other in met if one in of_cluster and other in of_cluster]
-    named = [(record, timeline.cluster_of(record)) for record in records]
     return [(a, b) for (a, one), (b, other) in combinations(named, 2) if (min(one, other), max(one, other)) in met]
+
+
+def _list_all_met(met: Places, cluster_of: Index, heads: list[list[int]]) -> Places:
+    """List two records at a time that events keep apart and whose clusters may have met: int64[k, 3], event first."""
+    two = np.array([(i, *some) for i, some in enumerate(heads) if len(some) == 2], dtype=np.int64).reshape(-1, 3)
+    two = two[np.isin(make_keys(cluster_of[two[:, 1]], cluster_of[two[:, 2]]), met)]
+    large = [(number, some) for number, some in enumerate(heads) if len(some) > 2]
+    pairs = set(zip((met >> 32).tolist(), (met & _LOW).tolist(), strict=True)) if large else set()
+    more = [(number, a, b) for number, some in large for a, b in _list_met(pairs, cluster_of, some)]
+    return np.concatenate((two, np.array(more, dtype=np.int64).reshape(-1, 3)))
+
+
+def replay(answer: Answer, a: Index, b: Index) -> Standoffs:
+    """Find what was blocked between records, two at a time, by a walk through the merges of both."""
+    timeline = Timeline(answer)
+    timeline.prepare(np.unique(answer.clustering.cluster_of[np.concatenate((a, b))]))
+    found = [timeline.find_blocked(one, other) for one, other in zip(a.tolist(), b.tolist(), strict=True)]
+    rows = [(row, *blocked) for row, blocked in enumerate(found) if blocked is not None]
+    row, distance, left, right = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+    return Standoffs(row.astype(np.int64), distance, left.astype(np.int32), right.astype(np.int32))
 
 
 def find_blocked(answer: Answer, heads: list[list[int]]) -> list[Blocked | None]:
@@ -159,15 +168,19 @@ def find_blocked(answer: Answer, heads: list[list[int]]) -> list[Blocked | None]
 
     heads  for each event a record of each of its parts; none where it keeps nothing apart
 
-    Cost: O(m + merges), and for each two clusters that may have met a walk through both.
+    Cost: O(m + merges), and for each two clusters that may have met the pairs between them and the merges of both.
     """
-    timeline = Timeline(answer)
-    met = [(number, a, b) for number, records in enumerate(heads) for a, b in _list_met(timeline, records)]
-    clusters = {timeline.cluster_of(record) for _, a, b in met for record in (a, b)}
-    timeline.prepare(np.array(sorted(clusters), dtype=np.int32))
+    cluster_of, cut = answer.clustering.cluster_of, snap_distance(answer.cut)
+    is_wanted = np.zeros(len(cluster_of), dtype=np.bool_)
+    is_wanted[cluster_of[[record for records in heads for record in records]]] = True
+    field = Field(answer.forest, answer.pairs, cluster_of, is_wanted, answer.linkage, cut)
+    denied = _list_all_met(field.find_met(max(1, to_score_units(1.0 - cut))), cluster_of, heads)
+    event, a, b = denied[:, 0], denied[:, 1].astype(np.int32), denied[:, 2].astype(np.int32)
+    # The weights of weighted linkage depend on the merges behind them, and not only on who is in a cluster.
+    found = replay(answer, a, b) if answer.linkage == "weighted" else field.find(a, b)
     best: list[Blocked | None] = [None] * len(heads)
-    for number, a, b in met:
-        found, known = timeline.find_blocked(a, b), best[number]
-        if found is not None and (known is None or found < known):
-            best[number] = found
+    order = np.lexsort((found.right, found.left, found.distance, event[found.row]))[::-1]
+    columns = (event[found.row], found.distance, found.left, found.right)
+    for number, *blocked in zip(*(column[order].tolist() for column in columns), strict=True):
+        best[number] = Blocked(*blocked)
     return best
