@@ -100,7 +100,7 @@ def merges_of(result: unsnarl.Result) -> list[tuple[str, str, float, int]]:
 
 @pytest.mark.parametrize("linkage", LINKAGES)
 @given(graph=graphs(largest=8), rng=st.randoms(use_true_random=False), threshold=st.sampled_from([0.25, 0.5, 1.0]))
-@settings(max_examples=count(20))
+@settings(max_examples=count(12))
 def test_random_decisions_equal_the_twin(linkage: str, graph: Graph, rng: random.Random, threshold: float) -> None:
     events = draw_events(graph[1], rng) if graph[1] > 1 else []
     rng.shuffle(events)
@@ -257,7 +257,7 @@ def replay_blocked(graph: Graph, events: Events, linkage: str, cut: float) -> di
 
 @pytest.mark.parametrize("linkage", ["average", "single", "complete"])
 def test_the_best_blocked_merge_is_that_of_the_definition(linkage: str) -> None:
-    for seed in range(count(15)):
+    for seed in range(count(8)):
         graph = seeded_graph(seed, "random", "distinct", 14)
         events = draw_events(14, random.Random(seed))
         rows, records = as_rows(graph)

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from strategies import SMALL, count
 from unsnarl import api
 from unsnarl.decisions.chains import Sameness, find_contradictions
-from unsnarl.decisions.events import Event, read_event
+from unsnarl.decisions.events import KINDS, Event, read_event
 from unsnarl.decisions.log import replay
 from unsnarl.decisions.resolving import latest_first, resolve
 from unsnarl.errors import InputError
@@ -235,3 +235,19 @@ def test_kill_9_while_adding_loses_no_acknowledged_line(tmp_path: Path) -> None:
     found = read_log(log)
     assert not found.notes and set(acknowledged) | {added.events[0].event} <= set(found.status)
     assert all(json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
+
+
+@given(ids=st.lists(RECORD | st.just("a"), min_size=2, max_size=2), by=TEXT, kind=st.sampled_from(KINDS[:2]))
+@settings(max_examples=count(50))
+@pytest.mark.parametrize("at", ["2026-11-23T10:00:00Z", "2026-11-23T10:00:00z", "2026-11-23T25:00:00Z", "2026-11-23"])
+def test_plain_lines_are_read_as_all_others(ids: list[str], by: str, kind: str, at: str) -> None:
+    plain = {"kind": kind, "ids": ids, "by": by, "at": at}
+    # A key that holds nothing changes nothing, but the line is not one of the plain ones any more.
+    found, expected = [], []
+    for said, line in ((found, plain), (expected, {**plain, "comment": None})):
+        try:
+            event = read_event(line, "line 1")
+            said += [event, event.as_line(), event.ids, event.ties, event.separates, event.cancels]
+        except InputError as error:
+            said.append(str(error))
+    assert found == expected

@@ -99,5 +99,6 @@ def replay(events: Iterable[Event], notes: Sequence[str] = ()) -> Log:
     for events that cancel each other in a circle. Cost: near O(events).
     """
     taken, n_repeated = _take_once(events)
-    status = _settle(taken, _find_cancellers(taken))
+    cancels = any(event.cancels for event in taken.values())
+    status = _settle(taken, _find_cancellers(taken)) if cancels else dict.fromkeys(taken, "holds")
     return Log(tuple(taken.values()), n_repeated, status, tuple(notes))

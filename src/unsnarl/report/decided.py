@@ -66,13 +66,12 @@ def _make_table(ruling: Ruling, done: Done, blocked: dict[str, Blocked], ids: An
     return make_decision_table(rows)
 
 
-def _count_named(ruling: Ruling, effects: Effects, n_records: int) -> Columns:
+def _count_named(effects: Effects, n_records: int) -> Columns:
     """Count for each record the applied events that name it, by what they say."""
     named = effects.named
-    says = np.array([[bool(event.ties), event.separates] for event in ruling.applied], dtype=np.bool_).reshape(-1, 2)
     columns = {}
-    for place, name in enumerate(("decided_same", "decided_different")):
-        records = named.record[says[named.event, place]]
+    for name, says in (("decided_same", named.ties), ("decided_different", named.separates)):
+        records = named.record[says[named.event]]
         columns[name] = np.bincount(records, minlength=n_records).astype(np.int32)
     return columns
 
@@ -110,7 +109,7 @@ def make_decided(given: Input, answer: Answer, without: Without) -> tuple[Decide
     heads = [[index[part[0]] for part in event.parts] if event.separates else [] for event in ruling.applied]
     found = zip(ruling.applied, find_blocked(answer, heads), strict=True)
     blocked = {event.event: merge for event, merge in found if merge is not None}
-    columns = _count_named(ruling, effects, len(given.ids))
+    columns = _count_named(effects, len(given.ids))
     table = _make_table(ruling, _name_effects(ruling, effects), blocked, given.ids)
     is_unchanged = find_same_components(answer.forest, base, components, is_touched) | ~is_touched
     counts, notes = _describe(ruling, int(effects.changed.sum()), len(blocked))

@@ -21,11 +21,15 @@ class Named:
     event   int64[k]  position of the event among those that apply
     part    int64[k]  part of it
     record  int32[k]
+
+    ties, separates  bool[events]  whether the event says that some are the same, or different
     """
 
     event: Counts
     part: Counts
     record: Index
+    ties: Bools
+    separates: Bools
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,15 @@ class Effects:
 
 def list_named(ruling: Ruling, index: dict[str, int]) -> Named:
     """List the records that applied events name. Cost: O(ids)."""
-    rows = [
-        (number, part, index[record])
-        for number, event in enumerate(ruling.applied)
-        for part, records in enumerate(event.parts)
-        for record in records
-    ]
-    table = np.array(rows, dtype=np.int64).reshape(-1, 3)
-    return Named(table[:, 0], table[:, 1], table[:, 2].astype(np.int32))
+    parts = [part for said in ruling.applied for part in said.parts]
+    n_parts = np.array([len(event.parts) for event in ruling.applied], dtype=np.int64)
+    lengths = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts))
+    event = np.repeat(np.arange(len(n_parts)), n_parts)
+    number = np.arange(len(parts)) - (np.cumsum(n_parts) - n_parts)[event]
+    record = np.fromiter((index[record] for part in parts for record in part), dtype=np.int32, count=int(lengths.sum()))
+    ties = np.array([bool(event.ties) for event in ruling.applied], dtype=np.bool_)
+    separates = np.array([event.separates for event in ruling.applied], dtype=np.bool_)
+    return Named(np.repeat(event, lengths), np.repeat(number, lengths), record, ties, separates)
 
 
 def find_same_components(one: Forest, other: Forest, components: Components, looked_at: Bools) -> Bools:
@@ -116,8 +121,7 @@ def find_effects(ruling: Ruling, named: Named, now: Clustering, before: Clusteri
     cluster = before.cluster_of[named.record].astype(np.int64)
     split = _find_repeated(named.event, named.part, cluster, n_events)
     joined = _find_repeated(named.event, cluster, named.part, n_events)
-    ties = np.array([bool(event.ties) for event in ruling.applied], dtype=np.bool_)
-    separates = np.array([event.separates for event in ruling.applied], dtype=np.bool_)
+    ties, separates = named.ties, named.separates
     moved = find_moved(now, before)
     held = np.unique(named.event << 32 | now.cluster_of[named.record])
     size = np.bincount(now.cluster_of, minlength=n_records)

@@ -6,7 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
@@ -182,7 +182,7 @@ class _Judge:
 
     def leave_out_unknown(self) -> None:
         """Find the numbers of all ids, and leave out those that are no records. Raises InputError."""
-        texts = sorted({record for event in self.events for record in event.ids})
+        texts = list(dict.fromkeys(chain.from_iterable(event.ids for event in self.events)))
         numbers = self._register.find(texts)
         self.number = dict(zip(texts, numbers.tolist(), strict=True))
         unknown = {text for text in texts if self.number[text] < 0}
@@ -350,7 +350,9 @@ def apply_ruling(ruling: Ruling, rank_of: Index, components: Components) -> Rule
 
     Cost: O(n + decisions).
     """
-    index = {text: int(rank_of[number]) for text, number in ruling.number.items() if number >= 0}
+    numbers = np.fromiter(ruling.number.values(), dtype=np.int64, count=len(ruling.number))
+    known = zip(ruling.number, numbers.tolist(), rank_of[numbers].tolist() if len(rank_of) else [], strict=False)
+    index = {text: place for text, number, place in known if number >= 0}
     constraints = _make_constraints(ruling, index, rank_of, components)
     source_of = np.zeros(0, dtype=np.int32)
     if ruling.sources is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -242,7 +243,7 @@ class Field:
         n_pairs = np.searchsorted(self._crossing.key, key, "right") - np.searchsorted(self._crossing.key, key)
         chunk = np.cumsum(n_pairs + 16) // CHUNK
         bounds = np.concatenate(([0], np.flatnonzero(np.diff(chunk)) + 1, [len(a)]))
-        return (slice(start, stop) for start, stop in zip(bounds[:-1], bounds[1:], strict=True) if stop > start)
+        return (slice(start, stop) for start, stop in pairwise(bounds.tolist()) if stop > start)
 
     def _find_some(self, rows: _Rows, a: Index, b: Index, part: slice) -> tuple[NDArray, ...]:
         """Find what is asked for some of the pairs of records: the columns of Standoffs."""
@@ -254,7 +255,8 @@ class Field:
         when = pair * step + time + 1
         order = np.argsort(when, kind="stable")
         when = when[order]
-        spans = np.searchsorted(when, states.row * step), np.searchsorted(when, states.row * step + states.since + 1, "right")
+        begun = states.row * step
+        spans = np.searchsorted(when, begun), np.searchsorted(when, begun + states.since + 1, "right")
         n_all = states.sizes[0] * states.sizes[1]
         total = _add_up(self._linkage, score[order], pair[order], spans, n_all)
         distance = (SCORE_UNITS - total) / SCORE_UNITS
