@@ -173,7 +173,7 @@ def find_blocked(answer: Answer, heads: list[list[int]]) -> list[Blocked | None]
     cluster_of, cut = answer.clustering.cluster_of, snap_distance(answer.cut)
     is_wanted = np.zeros(len(cluster_of), dtype=np.bool_)
     is_wanted[cluster_of[[record for records in heads for record in records]]] = True
-    field = Field(answer.forest, answer.pairs, cluster_of, is_wanted, answer.linkage, cut)
+    field = Field(answer.forest, answer.pairs, cluster_of, is_wanted, (answer.linkage, cut))
     denied = _list_all_met(field.find_met(max(1, to_score_units(1.0 - cut))), cluster_of, heads)
     event, a, b = denied[:, 0], denied[:, 1].astype(np.int32), denied[:, 2].astype(np.int32)
     # The weights of weighted linkage depend on the merges behind them, and not only on who is in a cluster.

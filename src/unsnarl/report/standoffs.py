@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,14 +210,16 @@ class Field:
 
     forest, cluster_of  what a run found at the cut
     is_wanted           bool[n]  names of the clusters that matter
+    rule                linkage and cut
 
     Cost: O(m + merges), and O(log of the largest cluster) for each record of the clusters.
     """
 
     def __init__(
-        self, forest: Forest, pairs: Pairs, cluster_of: Index, is_wanted: Bools, linkage: str, cut: float
+        self, forest: Forest, pairs: Pairs, cluster_of: Index, is_wanted: Bools, rule: tuple[str, float]
     ) -> None:
-        self._forest, self._cluster_of, self._linkage, self._cut = forest, cluster_of, linkage, cut
+        self._forest, self._cluster_of = forest, cluster_of
+        self._linkage, self._cut = rule
         self._crossing = _Crossing(pairs, cluster_of, is_wanted)
         self.find_met = self._crossing.find_met
 
@@ -245,7 +248,7 @@ class Field:
         bounds = np.concatenate(([0], np.flatnonzero(np.diff(chunk)) + 1, [len(a)]))
         return (slice(start, stop) for start, stop in pairwise(bounds.tolist()) if stop > start)
 
-    def _find_some(self, rows: _Rows, a: Index, b: Index, part: slice) -> tuple[NDArray, ...]:
+    def _find_some(self, rows: _Rows, a: Index, b: Index, part: slice) -> tuple[NDArray[Any], ...]:
         """Find what is asked for some of the pairs of records: the columns of Standoffs."""
         a, b = a[part], b[part]
         states = _list_states(rows, (a, b))
