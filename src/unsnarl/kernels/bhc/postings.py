@@ -84,7 +84,9 @@ def insert(state: State, slot: int) -> None:
     is_long = _is_long(state, slot)
     part = np.int64(what.part)
     if state.options[MODEL] == BERNOULLI:
-        part += absent_part(state.entries, state.weights.absent, what, what.n_records + 1)
+        # A cluster of all records meets nobody.
+        absent = state.weights.absent
+        part += absent_part(state.entries, absent, what, min(what.n_records + 1, len(absent) - 1))
     for i in range(what.n_terms):
         entry = state.entries[what.start + i]
         one = list_of(postings, entry.term, what.band)
