@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -133,10 +134,14 @@ class SettingsFields(TypedDict, total=False):
     one_per_penalty: float | None
 
 
-def make_settings(given: SettingsFields) -> Settings:
-    """Make Settings, and put an unknown name in words of ours."""
-    unknown = sorted(set(given) - set(SettingsFields.__annotations__))
+def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse a name that is no setting, in words of ours. Raises UsageError."""
+    unknown = sorted(set(given) - set(known))
     if unknown:
-        known = ", ".join(SettingsFields.__annotations__)
-        raise UsageError(f"There is no setting {unknown[0]!r}.", hint=f"Settings are: {known}.")
+        raise UsageError(f"There is no setting {unknown[0]!r}.", hint=f"Settings are: {', '.join(known)}.")
+
+
+def make_settings(given: SettingsFields) -> Settings:
+    """Make Settings. Raises UsageError."""
+    refuse_unknown(given, SettingsFields.__annotations__)
     return Settings(**given)

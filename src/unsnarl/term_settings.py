@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from unsnarl.errors import UsageError
-from unsnarl.settings import check_fields
+from unsnarl.settings import check_fields, refuse_unknown
 
 MODELS = ("multinomial", "bernoulli")
 PRIORS = ("frequency", "uniform")
@@ -138,9 +138,6 @@ class TermFields(TypedDict, total=False):
 
 
 def make_term_settings(given: TermFields) -> TermSettings:
-    """Make TermSettings, and put an unknown name in words of ours."""
-    unknown = sorted(set(given) - set(TermFields.__annotations__))
-    if unknown:
-        known = ", ".join(TermFields.__annotations__)
-        raise UsageError(f"There is no setting {unknown[0]!r}.", hint=f"Settings are: {known}.")
+    """Make TermSettings. Raises UsageError."""
+    refuse_unknown(given, TermFields.__annotations__)
     return TermSettings(**given)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+from unsnarl.files.apart import run_apart
 
 Addresses = list[tuple[int, int | None]]
 """For each column where its values begin and where its bits for 'not null' do (None: nothing is null)."""
@@ -211,33 +212,13 @@ def scan(query: Query, take: Take) -> None:
         reading.register()
         if query.prelude:
             reading.run(query.prelude)
-        _run_apart(reading, f"SELECT count(take({columns})) FROM ({query.sql}) AS given({columns})")
+        counting = f"SELECT count(take({columns})) FROM ({query.sql}) AS given({columns})"
+        run_apart(lambda: reading.run(counting), reading.interrupt)
+    except DirectError:
+        # What `take` raised is the reason, where there is any.
+        if not reading.failures:
+            raise
     finally:
         reading.close()
     if reading.failures:
         raise reading.failures[0]
-
-
-def _run_apart(reading: _Reading, sql: str) -> None:
-    """Run a statement in another thread, so that Ctrl-C stops it at once."""
-    failure: list[BaseException] = []
-    done = threading.Event()
-
-    def attempt() -> None:
-        try:
-            reading.run(sql)
-        except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
-            failure.append(error)
-        done.set()
-
-    threading.Thread(target=attempt, name="unsnarl-query", daemon=True).start()
-    try:
-        # A wait without an end cannot be interrupted on every system.
-        while not done.wait(timeout=0.5):
-            pass
-    except BaseException:
-        reading.interrupt()
-        done.wait()
-        raise
-    if failure and not reading.failures:
-        raise failure[0]

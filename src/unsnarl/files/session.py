@@ -13,12 +13,13 @@ import re
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 from numpy.typing import NDArray
 
 from unsnarl.errors import ResourceError, UsageError
+from unsnarl.files.apart import Answer, run_apart
 from unsnarl.files.arrow import Column, StreamError, keep_freed_memory, read_batches
 from unsnarl.files.direct import DirectError, Query, Take, scan
 from unsnarl.files.scratch import Scratch
@@ -26,7 +27,6 @@ from unsnarl.files.scratch import Scratch
 EngineError = duckdb.Error
 """What DuckDB raises; every reader turns it into an InputError that names the file."""
 
-Answer = TypeVar("Answer")
 
 Columns = dict[str, NDArray[Any]]
 """A table in memory: column name to array, all of one length."""
@@ -171,32 +171,9 @@ class Session:
         return self._connection.sql(query, params=parameters)
 
     def _work(self, query: Callable[[], Answer]) -> Answer:
-        """Run a query in another thread, so that Ctrl-C stops it at once: DuckDB's own wait does not always look."""
-        outcome: list[Answer] = []
-        failure: list[BaseException] = []
-        # Not Thread.join: interrupted in Python 3.11, it takes the thread for ended.
-        done = threading.Event()
-
-        def attempt() -> None:
-            try:
-                outcome.append(query())
-            except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
-                failure.append(error)
-            done.set()
-
-        threading.Thread(target=attempt, name="unsnarl-query", daemon=True).start()
-        try:
-            # A wait without an end cannot be interrupted on every system.
-            while not done.wait(timeout=0.5):
-                pass
-        except BaseException:
-            self._connection.interrupt()
-            done.wait()
-            raise
+        """Run a query so that Ctrl-C stops it at once; its errors are put in words of ours."""
         with _engine_errors():
-            if failure:
-                raise failure[0]
-        return outcome[0]
+            return run_apart(query, self._connection.interrupt)
 
     def run(self, query: str, parameters: Sequence[object] | None = None) -> None:
         """Run a statement whose answer is of no interest."""
