@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bhc, published, startup, tables
+from benchmarks import bhc, forecast, published, startup, tables
 from benchmarks.cases import TABLES, Case
 from benchmarks.measure import save
 
@@ -52,6 +52,7 @@ TITLES = {
     "million": "A million records in one component",
     **bhc.TITLES,
     "published": "The published case: whole programs on files",
+    "forecast": "What `unsnarl check` says, and what `unsnarl cluster` then takes",
     "startup": "Start-up",
 }
 
@@ -131,8 +132,12 @@ def _run_case(case: Case, repeats: int) -> dict[str, Any]:
     }
 
 
-def _run_table(name: str, quick: bool, repeats: int) -> dict[str, Any]:
-    """Measure one table."""
+def _run_table(name: str, quick: bool, repeats: int, wanted: published.Wanted, kept: dict[str, Any]) -> dict[str, Any]:
+    """Measure one table.
+
+    wanted  what of the published case is measured
+    kept    the table as it was measured before
+    """
     load = os.getloadavg()[0]
     busy = f" (the machine is busy, load {load:.1f}: these figures are not to be kept)" if load > BUSY else ""
     print(f"{name} ...{busy}", file=sys.stderr)
@@ -141,8 +146,11 @@ def _run_table(name: str, quick: bool, repeats: int) -> dict[str, Any]:
         return {**result, "startup": startup.run(repeats)}
     if name in bhc.TITLES:
         return {**result, **bhc.run_table(name, quick, repeats)}
+    if name == "forecast":
+        return {**result, "repeats": 1, "cases": forecast.run(quick, wanted.inputs)}
     if name == "published":
-        return {**result, "cases": published.run(quick, repeats)}
+        chosen = wanted._replace(sizes=wanted.sizes[:1] if quick else wanted.sizes, repeats=repeats)
+        return {**result, "cases": published.run(chosen, kept.get("cases", []))}
     return {**result, "cases": [_run_case(case, repeats) for case in TABLES[name](quick)]}
 
 
@@ -154,6 +162,8 @@ def _as_text(name: str, result: dict[str, Any]) -> str:
         body = bhc.show_table(name, result)
     elif name == "published":
         body = f"{published.as_table(result['cases'])}\n\n![Time and peak memory against pairs](pictures/published.svg)"
+    elif name == "forecast":
+        body = forecast.as_table(result["cases"])
     elif name == "growth":
         body = tables.growth(result["cases"])
     else:
@@ -175,16 +185,23 @@ def _write(results: dict[str, Any], measured: list[str]) -> None:
 
 def main() -> None:
     """Parse the command line and run."""
-    names = [*TABLES, *bhc.TITLES, "published", "startup"]
+    names = [*TABLES, *bhc.TITLES, "published", "forecast", "startup"]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write the tables.")
     parser.add_argument("--only", choices=names, action="append", help="measure this table only (may be given again)")
     parser.add_argument("--quick", action="store_true", help="small graphs, one run, nothing written")
     parser.add_argument("--repeats", type=int, default=5, help="processes for each measurement (default 5)")
+    only = "of `published`, measure this {} only, and keep the others (may be given again)"
+    parser.add_argument("--method", choices=published.NAMES, action="append", help=only.format("program"))
+    parser.add_argument("--size", type=int, action="append", help=only.format("number of pairs"))
+    parser.add_argument("--inputs", type=Path, help="folder with the files of `published`, a folder for each size")
     given = parser.parse_args()
     chosen = given.only or names
+    sizes, methods = tuple(given.size or published.SIZES), tuple(given.method or published.NAMES)
+    wanted = published.Wanted(sizes, methods, inputs=given.inputs)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in chosen:
-        results[name] = _run_table(name, given.quick, 1 if given.quick else given.repeats)
+        repeats = 1 if given.quick else given.repeats
+        results[name] = _run_table(name, given.quick, repeats, wanted, results.get(name, {}))
         print(_as_text(name, results[name]), end="\n\n", flush=True)
         if not given.quick:
             _write(results, [name])

@@ -2,99 +2,154 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.large import Shape, make
 
 HOME = Path(__file__).parent
-LONGEST_SECONDS = 400
 SIZES = (550_000, 5_500_000, 55_000_000)
+LONGEST_SECONDS = {550_000: 150}
+"""Processor time that a program may take, by the number of pairs; 400 s where nothing is said."""
+
+MEMORY_SHARE = 0.6
+"""How much of the machine's memory a program may hold before it is stopped: the rest is for the files it reads."""
+
 NAMES = {
     "floor": "DuckDB looks at the three columns (the floor)",
     "unsnarl": "unsnarl cluster, whole",
     "unsnarl-1GB": "unsnarl cluster --memory-limit 1GB",
     "splink": "Splink, connected components alone",
-    "scipy": "pandas and scipy, connected components alone",
+    "scipy": "pandas and SciPy, connected components alone",
     "note": "the published program (networkx, pandas, fastcluster)",
     "dedupe": "dedupe's cluster",
 }
-UP_TO = {"note": 5_500_000, "dedupe": 5_500_000, "scipy": 55_000_000}
-"""Largest sizes of methods that need more memory or time than there is past them."""
-
-COLOURS = dict(zip(NAMES, ("#888888", "#0b6e4f", "#7fb69e", "#c1440e", "#3a6ea5", "#8d5a97", "#b59f00"), strict=True))
+COLOURS = dict(zip(NAMES, ("#7d8590", "#0b6e4f", "#6fbf9b", "#c1440e", "#0969da", "#8250df", "#b59f00"), strict=True))
 
 
-def _command(method: str, folder: Path) -> list[str]:
+class Wanted(NamedTuple):
+    """Say what is to be measured.
+
+    sizes    pairs of each size
+    methods  programs, by their names here
+    repeats  rounds; the middle one counts
+    inputs   folder with a folder of files for each size, made before (default: they are made, and removed)
+    """
+
+    sizes: tuple[int, ...] = SIZES
+    methods: tuple[str, ...] = tuple(NAMES)
+    repeats: int = 1
+    inputs: Path | None = None
+
+
+def _command(method: str, folder: Path, out: Path) -> list[str]:
     if not method.startswith("unsnarl"):
         return [sys.executable, "-m", "benchmarks.peers", method, str(folder)]
     limit = ["--memory-limit", "1GB"] if method == "unsnarl-1GB" else []
     given = [str(folder / "pairs-*.parquet"), "--records", str(folder / "records.csv"), "--sep", "|"]
-    return [sys.executable, "-m", "unsnarl", "cluster", *given, "--out", str(folder / "run"), "--force", *limit]
+    return [sys.executable, "-m", "unsnarl", "cluster", *given, "--out", str(out / "run"), "--force", *limit]
 
 
-def _measure(method: str, folder: Path) -> dict[str, Any]:
-    """Run one program to its end; gives wall time, time of all processors, and the most memory it held."""
+def _look_at(process_id: int, started: float) -> tuple[float, float]:
+    """Tell the processor time a process took and the bytes it holds; where the system does not say, time and 0."""
+    place = Path(f"/proc/{process_id}")
+    try:
+        held = int((place / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        used = (place / "stat").read_text().rpartition(")")[2].split()[11:13]
+        return sum(map(int, used)) / os.sysconf("SC_CLK_TCK"), held
+    except (OSError, IndexError, ValueError):
+        return time.perf_counter() - started, 0
+
+
+def measure(command: list[str], longest_seconds: float = 400.0) -> dict[str, Any]:
+    """Run one program to its end; gives wall time, time of all processors, the most memory it held, and what it said.
+
+    longest_seconds  processor time it may take
+
+    A program that takes too long, or too much memory, is stopped; the note says which.
+    """
+    most_bytes = MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     started = time.perf_counter()
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(_command(method, folder), stdout=said, stderr=said, cwd=HOME.parent)
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, cwd=HOME.parent)
+        reason = ""
         while (done := os.wait4(process.pid, os.WNOHANG))[0] == 0:
-            if time.perf_counter() - started > LONGEST_SECONDS:
+            used_seconds, held_bytes = _look_at(process.pid, started)
+            if used_seconds > longest_seconds:
+                reason = f"stopped after {longest_seconds:.0f} s"
+            elif held_bytes > most_bytes:
+                reason = f"stopped at {most_bytes / 1e9:.0f} GB, after {used_seconds:.0f} s"
+            if reason:
                 process.kill()
-                os.wait4(process.pid, 0)
-                return {"note": f"stopped after {LONGEST_SECONDS} s"}
+                done = os.wait4(process.pid, 0)
+                break
             time.sleep(0.02)
+        seconds = time.perf_counter() - started
         said.seek(0)
-        text = said.read().decode(errors="replace")
+        text = said.read().decode(errors="replace").strip()
     process.returncode = os.waitstatus_to_exitcode(done[1])
-    if process.returncode:
-        return {"note": f"failed: {(text.strip().splitlines() or ['killed'])[-1][:100]}"}
     used = done[2]
-    return {
-        "seconds": time.perf_counter() - started,
+    found = {
+        "seconds": seconds,
         "processor_seconds": used.ru_utime + used.ru_stime,
         "peak_bytes": used.ru_maxrss * 1024,
     }
+    if reason:
+        return {"note": reason, "processor_seconds": found["processor_seconds"]}
+    if process.returncode:
+        return {"note": f"failed: {(text.splitlines() or ['killed'])[-1][:100]}"}
+    return {**found, "said": text}
 
 
 def _median(runs: list[dict[str, Any]]) -> dict[str, Any]:
     failed = [run for run in runs if "note" in run]
-    return failed[0] if failed else {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+    names = [name for name in runs[0] if name != "said"]
+    return failed[0] if failed else {name: statistics.median(run[name] for run in runs) for name in names}
 
 
-def run_size(n_pairs: int, repeats: int, methods: list[str]) -> dict[str, Any]:
-    """Make files of one size, and run every method on them in turn."""
-    with tempfile.TemporaryDirectory(prefix="unsnarl-bench-") as name:
-        folder = Path(name)
-        make(folder, Shape(n_pairs, n_files=max(1, n_pairs // 50_000_000)))
-        n_bytes = sum(path.stat().st_size for path in folder.glob("pairs-*.parquet"))
-        runs: dict[str, list[dict[str, Any]]] = {method: [] for method in methods}
+def _measure_beside_floor(method: str, folder: Path, longest_seconds: float, repeats: int) -> dict[str, Any]:
+    """Measure a method, and the floor before it each time: what it is compared with was measured in the same minutes."""
+    runs, floors = [], []
+    with tempfile.TemporaryDirectory(prefix="unsnarl-bench-") as out:
         for _ in range(repeats):
-            for method, found in runs.items():
-                if n_pairs > UP_TO.get(method, n_pairs):
-                    found.append({"note": "not run: needs more memory or time than there is"})
-                elif not any("note" in run for run in found):
-                    found.append(_measure(method, folder))
-                print(f"  {n_pairs:,} pairs: {method}: {found[-1]}", file=sys.stderr, flush=True)
-        with contextlib.suppress(OSError):
-            shutil.rmtree(folder / "run")
-    return {"n_pairs": n_pairs, "n_bytes": n_bytes, "methods": {m: _median(found) for m, found in runs.items()}}
+            if method != "floor":
+                floors.append(measure(_command("floor", folder, Path(out))))
+            runs.append(measure(_command(method, folder, Path(out)), longest_seconds))
+            print(f"  {folder.name}: {method}: {runs[-1]}", file=sys.stderr, flush=True)
+            if "note" in runs[-1]:
+                break
+    found = _median(runs)
+    return {**found, "floor_seconds": _median(floors)["seconds"]} if floors else found
 
 
-def run(quick: bool, repeats: int) -> list[dict[str, Any]]:
-    """Measure all sizes."""
-    sizes = SIZES[:1] if quick else SIZES
-    return [run_size(n_pairs, repeats, list(NAMES)) for n_pairs in sizes]
+def run_size(n_pairs: int, wanted: Wanted) -> dict[str, Any]:
+    """Take the files of one size, or make them, and run every method on them in turn."""
+    with tempfile.TemporaryDirectory(prefix="unsnarl-bench-") as made:
+        folder = (wanted.inputs or Path(made)) / str(n_pairs)
+        if not (folder / "records.csv").exists():
+            make(folder, Shape(n_pairs, n_files=max(1, n_pairs // 50_000_000)))
+        n_bytes = sum(path.stat().st_size for path in folder.glob("pairs-*.parquet"))
+        longest = LONGEST_SECONDS.get(n_pairs, 400)
+        found = {m: _measure_beside_floor(m, folder, longest, wanted.repeats) for m in wanted.methods}
+    return {"n_pairs": n_pairs, "n_bytes": n_bytes, "methods": found}
+
+
+def run(wanted: Wanted, kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Measure what is wanted; what was measured before and is not wanted now is kept."""
+    cases = {case["n_pairs"]: case for case in kept}
+    for n_pairs in wanted.sizes:
+        case = run_size(n_pairs, wanted)
+        before = cases.get(n_pairs, {}).get("methods", {})
+        methods = {**before, **case["methods"]}
+        cases[n_pairs] = {**case, "methods": {name: methods[name] for name in NAMES if name in methods}}
+    return [cases[n_pairs] for n_pairs in sorted(cases)]
 
 
 def as_table(cases: list[dict[str, Any]]) -> str:
@@ -105,11 +160,10 @@ def as_table(cases: list[dict[str, Any]]) -> str:
         cells = []
         for case in cases:
             found = case["methods"].get(method, {"note": ""})
-            floor = case["methods"]["floor"]
             if "note" in found:
                 cells.append(found["note"])
                 continue
-            times = f", {found['seconds'] / floor['seconds']:.1f}x" if method != "floor" and "seconds" in floor else ""
+            times = f", {found['seconds'] / found['floor_seconds']:.1f}x" if "floor_seconds" in found else ""
             cells.append(f"{found['seconds']:.1f} s{times}, {found['peak_bytes'] / 1e9:.1f} GB")
         lines.append("| " + " | ".join([name, *cells]) + " |")
     return "\n".join(lines)
@@ -140,6 +194,8 @@ def _panel(cases: list[dict[str, Any]], field: str, scale: float, at: tuple[int,
         drawn.append(f'<text x="{left + 44}" y="{y + 4:.1f}" class="e">{10.0**power:g}</text>')
     drawn += [f'<text x="{place(n, 10.0**low)[0]:.1f}" y="268" class="m">{n / 1e6:g} M</text>' for n in sizes]
     for method, line in points.items():
+        if not line:
+            continue
         way = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in line))
         drawn.append(f'<polyline points="{way}" fill="none" stroke="{COLOURS[method]}" stroke-width="2"/>')
         drawn += [
@@ -169,7 +225,3 @@ def as_picture(cases: list[dict[str, Any]]) -> str:
         )
         + "\n"
     )
-
-
-if __name__ == "__main__":
-    print(json.dumps(run("--quick" in sys.argv, 1), indent=1))

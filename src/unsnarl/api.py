@@ -193,22 +193,22 @@ def check(
     """Look the input over and forecast what a run needs, without clustering.
 
     The arguments are those of `cluster`. Nothing is raised for what is wrong: the report lists every problem.
+    Cost: what `cluster` needs until the components are known, in the same memory.
     """
-    from unsnarl.files.profile import profile_input
     from unsnarl.files.session import Session
-    from unsnarl.report.forecast import forecast_run
+    from unsnarl.report.forecast import allowed_bytes, forecast_run, share_memory
+    from unsnarl.report.machine import measure_speed
     from unsnarl.report.profile import InputReport
+    from unsnarl.report.survey import survey_input
     from unsnarl.report.timing import Clock
 
     chosen = make_settings(settings)
-    with Session(chosen.threads, chosen.memory_limit, chosen.temp_dir) as session, Clock(progress).phase("checking"):
-        profile = profile_input(session, pairs, records, chosen)
-    facts = profile.facts
-    n_records = max(facts.get("n_ids", 0), facts.get("n_record_rows", 0))
-    # About as many pairs again lie inside components as tie them.
-    n_inside = min(facts.get("n_pair_rows", 0), 2 * facts.get("n_over_threshold", 0))
-    forecast = forecast_run(n_records, facts["n_pair_rows"], n_inside) if "n_pair_rows" in facts else None
-    return InputReport(facts=facts, problems=profile.problems, forecast=forecast)
+    with Session(chosen.threads, share_memory(chosen.memory_limit).engine, chosen.temp_dir) as session:
+        survey = survey_input(session, pairs, records, chosen, Clock(progress))
+    forecast = None
+    if survey.work is not None and survey.spent is not None:
+        forecast = forecast_run(survey.work, survey.spent, measure_speed(chosen.temp_dir))
+    return InputReport(survey.facts, survey.problems, forecast, allowed_bytes(chosen.memory_limit))
 
 
 def open_run(folder: str | os.PathLike[str]) -> Result:

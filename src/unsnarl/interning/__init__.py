@@ -5,7 +5,7 @@ from unsnarl.interning.dictionary import Dictionary
 from unsnarl.interning.digests import hash_texts
 from unsnarl.interning.ids import Ids
 from unsnarl.interning.penalty import penalise
-from unsnarl.interning.reading import MAX_RECORDS, Interned, intern
+from unsnarl.interning.reading import MAX_RECORDS, Interned, Into, intern
 from unsnarl.interning.settling import Settled, settle
 from unsnarl.interning.store import PairStore
 
@@ -16,6 +16,7 @@ __all__ = [
     "Dictionary",
     "Ids",
     "Interned",
+    "Into",
     "PairStore",
     "Settled",
     "add_constraints",

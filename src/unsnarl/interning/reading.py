@@ -136,16 +136,23 @@ class Interned:
         return self._rows[2]
 
 
+Refuse = Callable[[Sequence[UnsnarlError]], None]
+"""Told of what breaks the contract: raises the first of it, or takes note and has the rest looked at."""
+
+
 def _raise_first(problems: Sequence[UnsnarlError]) -> None:
     if problems:
         raise problems[0]
 
 
-def _changed() -> UnsnarlError:
-    return UnsnarlError("The input changed while it was read.", hint="Run again when nothing else writes to it.")
+def _refuse_all(problems: Sequence[UnsnarlError], refuse: Refuse) -> None:
+    """Refuse what was found on a second look, which the first one gave reason for."""
+    if not problems:
+        raise UnsnarlError("The input changed while it was read.", hint="Run again when nothing else writes to it.")
+    refuse(problems)
 
 
-def _read_records(pairs: PairRows, records: RecordRows, dictionary: Dictionary) -> None:
+def _read_records(pairs: PairRows, records: RecordRows, dictionary: Dictionary, refuse: Refuse) -> None:
     """Take the ids of RECORDS in, refusing null, empty and repeated ones."""
     n_rows = 0
     lock = threading.Lock()
@@ -173,8 +180,7 @@ def _read_records(pairs: PairRows, records: RecordRows, dictionary: Dictionary) 
         _raise_first(records.find_problems(pairs.joint))
         raise
     if n_rows != len(dictionary):
-        _raise_first(records.find_problems(pairs.joint))
-        raise _changed()
+        _refuse_all(records.find_problems(pairs.joint), refuse)
 
 
 class _Block:
@@ -249,6 +255,28 @@ class _Reader:
         self._idle.clear()
 
 
+@dataclass(frozen=True)
+class Into:
+    """Say where what is read goes.
+
+    store   the pairs
+    refuse  told of what breaks the contract (default: the first of it is raised); where it returns, rows that do so are
+            left out, and ids that RECORDS lack are taken in
+    """
+
+    store: PairStore
+    refuse: Refuse | None = None
+
+    def tell(self, problems: Sequence[UnsnarlError]) -> None:
+        """Refuse problems, if there are any."""
+        (self.refuse or _raise_first)(problems)
+
+    def begin(self, phase: str, total: int, unit: str) -> None:
+        """Say that a phase begins."""
+        if self.store.progress is not None:
+            self.store.progress.start(phase, total, unit)
+
+
 def _show_ids(session: Engine, ids: Ids, n_known: int) -> str:
     """Show SQL the ids of the first `n_known` records in the dictionary's order, as a table with the column id."""
 
@@ -259,19 +287,19 @@ def _show_ids(session: Engine, ids: Ids, n_known: int) -> str:
     return session.register("known", Table([("id", "U")], batches))
 
 
-def _refuse_rows(session: Engine, pairs: PairRows, dictionary: Dictionary, allow_unknown: bool) -> None:
+def _find_row_problems(
+    session: Engine, pairs: PairRows, known: Ids, n_known: int, allow_unknown: bool
+) -> Sequence[UnsnarlError]:
     """Say which rows break the contract."""
-    known = dictionary.unsorted()
-    table = _show_ids(session, known, len(known))
+    table = _show_ids(session, known, n_known)
     try:
-        _raise_first(pairs.find_row_problems(table, allow_unknown))
+        return pairs.find_row_problems(table, allow_unknown)
     finally:
         session.unregister(table)
-    raise _changed()
 
 
 def intern(
-    session: Engine, pairs: PairRows, records: RecordRows | None, settings: Settings, store: PairStore | None = None
+    session: Engine, pairs: PairRows, records: RecordRows | None, settings: Settings, into: Into | None = None
 ) -> Interned:
     """Read PAIRS and RECORDS, check them, and number the records.
 
@@ -281,16 +309,17 @@ def intern(
     Raises InputError, with count and first rows, for ids and scores that break the contract (docs/input.md).
     Cost: one pass over each, and a sort of the ids; 12 bytes a pair, and some 70 bytes a record more than its text.
     """
-    _raise_first(pairs.find_type_problems(records))
+    into = Into(PairStore()) if into is None else into
+    store = into.store
+    into.tell(pairs.find_type_problems(records))
     dictionary = Dictionary()
     if records is not None:
-        _read_records(pairs, records, dictionary)
+        into.begin("reading records", 0, "")
+        _read_records(pairs, records, dictionary, into.tell)
     n_known = len(dictionary)
     adds = records is None or settings.allow_unknown_ids
-    store = PairStore() if store is None else store
-    reader = _Reader(dictionary, store, adds, pairs.has_numbers)
-    if store.progress is not None:
-        store.progress.start("reading", pairs.count_quickly(), "rows")
+    reader = _Reader(dictionary, store, adds or into.refuse is not None, pairs.has_numbers)
+    into.begin("reading", pairs.count_quickly(), "rows")
     if pairs.can_scan:
         pairs.scan(reader.take_places)
     else:
@@ -299,8 +328,9 @@ def intern(
     if store.progress is not None:
         store.progress.finish()
     n_bad = int(store.tally[N_BAD])
-    if store.tally[N_UNKNOWN] or store.tally[N_EMPTY] or (n_bad and settings.on_bad_score == "error"):
-        _refuse_rows(session, pairs, dictionary, adds)
+    is_unknown = store.tally[N_UNKNOWN] or (not adds and len(dictionary) > n_known)
+    if is_unknown or store.tally[N_EMPTY] or (n_bad and settings.on_bad_score == "error"):
+        _refuse_all(_find_row_problems(session, pairs, dictionary.unsorted(), n_known, adds), into.tell)
     ids, order = dictionary.sort()
     new = np.flatnonzero(order >= n_known) if records is not None else np.zeros(0, dtype=np.int64)
     tally = {"n_rows": reader.n_rows, "n_bad_scores": n_bad, "n_unknown_ids": len(new)}

@@ -1,44 +1,81 @@
-"""A forecast of the memory and the time a run needs, made before it starts.
+"""A forecast of the memory and the time a run needs, and what memory a run may use.
 
-The model is a straight line: so much to begin with, so much for each record, each row of PAIRS, and each pair that
-linkage sees. Every constant stands here, measured on the machine that docs/benchmarks.md describes; a slower machine
-takes longer in proportion, and so does one that has other work to do.
+`unsnarl check` reads, interns and settles just as `unsnarl cluster` does, so this much of a run is measured and not
+forecast, on the machine and the files it is about. What is left is linkage and writing: straight lines in what has been
+counted, with the constants here. They are seconds on the machine that docs/benchmarks.md describes, fitted by
+`python -m benchmarks.forecast`, and scaled by how fast this machine does a little work of the same kind.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import re
 from dataclasses import dataclass
 
 from unsnarl.errors import ResourceError, UsageError
+from unsnarl.report.machine import REFERENCE, Speed, machine_bytes
 
 _LIMIT = re.compile(r"([0-9]+(?:\.[0-9]*)?)\s*([kmgt]?)(i?)b?")
 
-BASE_BYTES = 300_000_000
-"""The interpreter, the compiled kernels, and DuckDB with its buffers, before any data."""
-
-BYTES_PER_RECORD = 240
-"""An id of forty characters in the dictionary, its index, and its row of the result."""
-
-BYTES_PER_ROW = 9
-"""A row of PAIRS while it waits for its component; past a share of the limit it waits on disk."""
+BYTES_PER_RECORD = 100
+"""A record's row of the result while it is written, and its place in what linkage keeps."""
 
 BYTES_PER_PAIR = 80
-"""A pair inside a component while it is sorted, and its two ends in the lists that linkage walks."""
+"""A pair inside a component in the lists that linkage walks, beside the pair itself."""
 
-BASE_SECONDS = 1.3
-"""Start-up with the kernels already compiled."""
+BYTES_PER_WAITING_PAIR = 24
+"""A pair inside a component: itself, and its copy while all are sorted."""
 
-SECONDS_PER_RECORD = 1.5e-6
-"""Reading an id and writing its row."""
+START_SECONDS = 0.9
+"""Loading the program, and the kernels of linkage, once they have been compiled."""
 
-SECONDS_PER_ROW = 2e-7
-"""Reading, hashing and settling a row of PAIRS, on two threads."""
+COMPILE_SECONDS = 20.0
+"""Compiling them: on the first run only."""
 
-SECONDS_PER_PAIR = 6e-7
-"""Sorting and linking a pair inside a component."""
+SECONDS_PER_RECORD = 8e-7
+"""Counting, naming and writing a record, on two processors."""
+
+SECONDS_PER_TIED_RECORD = 1.5e-6
+"""The merge of a record with others, and writing it."""
+
+SECONDS_PER_PAIR = 2e-7
+"""A pair inside a component while it is linked, on one processor."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Count what is left to do once the components are known.
+
+    n_records  all records
+    n_tied     those in components of two or more
+    n_inside   pairs inside components
+    n_largest  pairs inside the component that has most of them: one processor has them alone
+    n_bytes    bytes of the input files, which are hashed
+    threads    threads to work on
+    compiles   whether the kernels of linkage have yet to be compiled
+    """
+
+    n_records: int
+    n_tied: int
+    n_inside: int
+    n_largest: int
+    n_bytes: int = 0
+    threads: int = 1
+    compiles: bool = False
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Hold what reading, interning and settling took, where that has been done.
+
+    seconds     on the clock
+    peak_bytes  the most memory held
+    held_bytes  memory held at the end
+    """
+
+    seconds: float
+    peak_bytes: int
+    held_bytes: int
 
 
 @dataclass(frozen=True)
@@ -46,27 +83,48 @@ class Forecast:
     """Hold what a run is expected to need.
 
     memory_bytes  peak memory of the process
-    seconds       time on the clock, once the kernels have been compiled
+    seconds       time on the clock
+    work, spent   what it was made of
     """
 
     memory_bytes: int
     seconds: float
+    work: Work
+    spent: Spent
 
 
-def forecast_run(n_records: int, n_pairs: int, n_inside: int | None = None) -> Forecast:
-    """Forecast a run over n_records records and n_pairs rows of pairs, n_inside of them inside components.
+def count_rest_bytes(work: Work) -> int:
+    """Forecast the memory that linkage and writing take, beside the pairs and the ids."""
+    return BYTES_PER_RECORD * work.n_records + BYTES_PER_PAIR * work.n_inside
 
-    n_inside  where nobody has counted them, all of them
 
-    >>> forecast_run(1_000_000, 0).memory_bytes < forecast_run(0, 50_000_000).memory_bytes
+def count_rest_seconds(work: Work, speed: Speed = REFERENCE) -> float:
+    """Forecast the time of what comes after settling, start-up included.
+
+    >>> slow = Speed(2 * REFERENCE.sort_seconds, REFERENCE.hash_seconds, REFERENCE.disk_seconds)
+    >>> work = Work(n_records=1_000_000, n_tied=400_000, n_inside=2_000_000, n_largest=300_000)
+    >>> count_rest_seconds(work, slow) > 1.9 * count_rest_seconds(work)
     True
     """
-    inside = n_pairs if n_inside is None else n_inside
-    waiting = BYTES_PER_ROW * n_pairs
-    return Forecast(
-        memory_bytes=BASE_BYTES + BYTES_PER_RECORD * n_records + max(waiting, BYTES_PER_PAIR * inside),
-        seconds=BASE_SECONDS + SECONDS_PER_RECORD * n_records + SECONDS_PER_ROW * n_pairs + SECONDS_PER_PAIR * inside,
-    )
+    pace = speed.sort_seconds / REFERENCE.sort_seconds
+    linking = SECONDS_PER_PAIR * max(work.n_largest, work.n_inside / work.threads)
+    writing = SECONDS_PER_RECORD * work.n_records + SECONDS_PER_TIED_RECORD * work.n_tied
+    start = START_SECONDS + (COMPILE_SECONDS if work.compiles else 0.0)
+    working = pace * (start + linking + writing * 2 / min(2, work.threads))
+    # A thread of its own hashes the inputs meanwhile; writing waits for it.
+    hashing = speed.hash_seconds * work.n_bytes / 2**20
+    return max(working, hashing) if work.threads > 1 else working + hashing
+
+
+def forecast_run(work: Work, spent: Spent, speed: Speed = REFERENCE) -> Forecast:
+    """Forecast a run of which reading and settling have been done.
+
+    >>> work = Work(n_records=1_000_000, n_tied=400_000, n_inside=2_000_000, n_largest=300_000)
+    >>> forecast_run(work, Spent(5.0, 10**9, 6 * 10**8)).memory_bytes
+    1000000000
+    """
+    memory = max(spent.peak_bytes, spent.held_bytes + count_rest_bytes(work))
+    return Forecast(memory, spent.seconds + count_rest_seconds(work, speed), work, spent)
 
 
 def read_bytes(text: str) -> int | None:
@@ -81,30 +139,6 @@ def read_bytes(text: str) -> int | None:
     number, unit, binary = found.groups()
     step = 1024.0 if binary else 1000.0
     return round(float(number) * math.pow(step, " kmgt".index(unit or " ")))
-
-
-_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-
-
-def _container_bytes() -> int:
-    """Tell the memory that a container allows this process; 0 where none is set."""
-    for path in _CGROUP_LIMITS:
-        try:
-            with open(path, encoding="ascii") as file:
-                return int(file.read())
-        except (OSError, ValueError):
-            continue
-    return 0
-
-
-def machine_bytes() -> int:
-    """Tell the memory of this machine, or of the container this runs in; 0 where the system does not say."""
-    try:
-        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return 0
-    allowed = _container_bytes()
-    return min(whole, allowed) if allowed else whole
 
 
 def allowed_bytes(memory_limit: str | None) -> int:
@@ -149,7 +183,8 @@ def refuse_oversize(n_records: int, n_pairs: int, memory_limit: str | None) -> N
     What the program needs to start with is not held against the limit. Raises ResourceError.
     """
     limit = allowed_bytes(memory_limit)
-    needed = forecast_run(n_records, n_pairs).memory_bytes - BASE_BYTES
+    work = Work(n_records, n_records, n_pairs, n_pairs)
+    needed = count_rest_bytes(work) + BYTES_PER_WAITING_PAIR * n_pairs
     if limit and needed > limit:
         raise ResourceError(
             f"Clustering {n_records:,} records and {n_pairs:,} pairs needs about {format_bytes(needed)} of memory; "

@@ -19,7 +19,7 @@ from unsnarl.files.parts import FrameKind, show
 from unsnarl.files.records import RecordSource
 from unsnarl.files.rows import find_rows
 from unsnarl.files.session import Session, quote_text
-from unsnarl.interning import Ids, Interned, PairStore, Settled, intern, penalise, settle
+from unsnarl.interning import Ids, Interned, Into, PairStore, Settled, intern, penalise, settle
 from unsnarl.model import Components, Index, Pairs
 from unsnarl.report.forecast import refuse_oversize, share_memory
 from unsnarl.report.ruling import Register, Ruled, Ruling, apply_ruling, make_ruling
@@ -220,7 +220,7 @@ def read_rows(session: Session, opened: Opened, settings: Settings, clock: Clock
     """Read, check, intern and settle what was opened."""
     with clock.time("reading"):
         store = PairStore(share_memory(settings.memory_limit).store_bytes, settings.temp_dir, clock.progress)
-        rows = intern(session, opened.pairs, opened.records, settings, store)
+        rows = intern(session, opened.pairs, opened.records, settings, Into(store))
     opened.start_checksums(settings.checksums)
     with clock.time("ruling"), collector_at_rest():
         ruling, n_lowered = apply_rules(opened, rows, settings)

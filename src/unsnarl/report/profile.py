@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,14 +18,16 @@ _BAR_WIDTH = 40
 class InputReport:
     """Hold the facts of an input and what is wrong with it.
 
-    facts     as `unsnarl.files.profile` counts them; those not reached because of a problem are missing
-    problems  every breach of the contract; none: the input can be clustered
-    forecast  memory and time of a run, or None where the rows could not be counted
+    facts          as `unsnarl.report.survey` counts them; those not reached because of a problem are missing
+    problems       every breach of the contract; none: the input can be clustered
+    forecast       memory and time of a run, or None where the rows could not be read
+    allowed_bytes  memory that a run may use; 0 where nobody knows
     """
 
     facts: Mapping[str, Any]
     problems: Sequence[InputError]
     forecast: Forecast | None
+    allowed_bytes: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Put it all into plain dicts and numbers, for JSON."""
@@ -37,7 +40,12 @@ class InputReport:
             ],
             "forecast": None
             if forecast is None
-            else {"memory_bytes": forecast.memory_bytes, "seconds": round(forecast.seconds, 1)},
+            else {
+                "memory_bytes": forecast.memory_bytes,
+                "seconds": round(forecast.seconds, 1),
+                "measured": dataclasses.asdict(forecast.spent),
+                "left": dataclasses.asdict(forecast.work),
+            },
         }
 
     def as_error(self) -> InputError | None:
@@ -55,6 +63,8 @@ class InputReport:
         lines = [*_format_counts(self.facts), *_format_histogram(self.facts)]
         if self.forecast is not None:
             lines += ["", format_forecast(self.forecast)]
+            if 0 < self.allowed_bytes < self.forecast.memory_bytes:
+                lines.append(f"that is more memory than it may use, {format_bytes(self.allowed_bytes)} (--memory-limit)")
         if not self.problems:
             return [*lines, "", "no problem found"]
         lines += ["", f"{count_of(len(self.problems), 'problem')} found"]
@@ -78,7 +88,7 @@ def _format_counts(facts: Mapping[str, Any]) -> list[str]:
         ("n_ids", "id", "in pairs and records"),
         ("n_record_rows", "row", "of records"),
         ("n_self_pairs", "pair", "of a record with itself"),
-        ("n_repeated_pairs", "row", "with a pair that was given before"),
+        ("n_repeated_pairs", "row", "with a pair that was given before, with the same score"),
         ("n_conflicts", "pair", "given with different scores"),
         ("n_bad_scores", "row", "with a score that is none"),
     )
@@ -89,6 +99,10 @@ def _format_counts(facts: Mapping[str, Any]) -> list[str]:
     if "n_over_threshold" in facts:
         share = facts["share_over_threshold"]
         lines.append(f"{count_of(facts['n_over_threshold'], 'row')} at the threshold or over it ({share:.1%})")
+    if "n_components" in facts:
+        inside = count_of(facts["n_pairs_inside"], "pair")
+        lines.append(f"{count_of(facts['n_components'], 'component')} with {inside} inside")
+        lines.append(f"{count_of(facts['n_largest'], 'record')} in the largest component")
     return lines
 
 

@@ -15,10 +15,13 @@ from unsnarl.files.parts import FrameKind, show
 from unsnarl.files.session import Session
 from unsnarl.files.terms import check_rows, query_ids, query_rows, read_terms
 from unsnarl.model import Terms
-from unsnarl.report.forecast import BASE_BYTES, format_bytes, machine_bytes, read_bytes
+from unsnarl.report.forecast import format_bytes, machine_bytes, read_bytes
 from unsnarl.report.summary import count_of
 from unsnarl.term_interning import InternedTerms, intern_matrix, intern_terms
 from unsnarl.term_settings import TermSettings
+
+BASE_BYTES = 300_000_000
+"""The interpreter, the compiled kernels, and DuckDB with its buffers, before any data."""
 
 BYTES_PER_RECORD = 1100
 """Its id, its row and key in the best-match table, and those of the cluster it may become part of."""

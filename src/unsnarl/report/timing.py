@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from unsnarl.model import Progress
-
-if sys.platform != "win32":
-    import resource
+from unsnarl.report.machine import peak_memory_bytes
 
 Answer = TypeVar("Answer")
 
@@ -85,12 +82,3 @@ def _wait_for(work: Callable[[], Answer]) -> Answer:
     if failure:
         raise failure[0]
     return outcome[0]
-
-
-def peak_memory_bytes() -> int:
-    """Tell the most memory this process has held; 0 where the system does not say."""
-    if sys.platform == "win32":
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts in kilobytes of 1024, macOS in bytes.
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,134 @@
+"""What this machine has and how fast it is: its memory, or its container's, and how long a little work takes on it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+if sys.platform != "win32":
+    import resource
+
+_ROUNDS = 3
+_SORTED_ITEMS = 1 << 17
+_HASHED_BYTES = 4 << 20
+_WRITTEN_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Say how long a little work took.
+
+    sort_seconds  sorting 131,072 random 64-bit numbers, on one thread
+    hash_seconds  SHA-256 of a megabyte
+    disk_seconds  writing a megabyte to the folder for temporary files, until it is on the disk
+    """
+
+    sort_seconds: float
+    hash_seconds: float
+    disk_seconds: float
+
+
+REFERENCE = Speed(sort_seconds=0.0093, hash_seconds=0.0007, disk_seconds=0.0011)
+"""The machine that docs/benchmarks.md describes, at rest; the constants of the forecast are seconds on it."""
+
+
+def _time(work: Callable[[], object]) -> float:
+    """Give the shortest time of a few: what else the machine does can only make it longer."""
+    times = []
+    for _ in range(_ROUNDS):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def measure_speed(folder: str | None = None) -> Speed:
+    """Measure this machine; a folder that cannot be written to counts as a disk like the reference. Cost: 0.1 s."""
+    numbers = np.random.default_rng(0).integers(0, 2**62, _SORTED_ITEMS)
+    content = bytes(_HASHED_BYTES)
+    written = bytes(_WRITTEN_BYTES)
+
+    def write() -> None:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(written)
+            file.flush()
+            os.fsync(file.fileno())
+
+    disk_seconds = REFERENCE.disk_seconds
+    with contextlib.suppress(OSError):
+        disk_seconds = _time(write) / (_WRITTEN_BYTES >> 20)
+    hash_seconds = _time(lambda: hashlib.sha256(content)) / (_HASHED_BYTES >> 20)
+    return Speed(_time(lambda: np.sort(numbers)), hash_seconds, disk_seconds)
+
+
+def _list_limits(root: Path) -> Iterator[Path]:
+    """List the files that may limit the memory of this process: of its control group and of those around it.
+
+    A group is named in /proc/self/cgroup as `0::/a/b` (version 2) or `4:memory:/a/b` (version 1); inside a container
+    it is often named as it is seen from outside, so the top of what can be seen is looked at in any case.
+    """
+    places = [(root / "sys/fs/cgroup", "memory.max"), (root / "sys/fs/cgroup/memory", "memory.limit_in_bytes")]
+    try:
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    for top, name in places:
+        yield top / name
+    for line in lines:
+        _, kinds, group = (line.split(":", 2) + ["", ""])[:3]
+        if kinds and "memory" not in kinds.split(","):
+            continue
+        top, name = places[1 if kinds else 0]
+        parts = [part for part in group.split("/") if part not in ("", ".", "..")]
+        for depth in range(1, len(parts) + 1):
+            yield top.joinpath(*parts[:depth]) / name
+
+
+def container_bytes(root: str | os.PathLike[str] = "/") -> int:
+    """Tell the memory that control groups, versions 1 and 2, allow this process; 0 where no limit is set.
+
+    root  where /proc and /sys are to be found
+    """
+    limits = []
+    for path in _list_limits(Path(root)):
+        with contextlib.suppress(OSError, ValueError):
+            # "max" is no number; version 1 writes some number past any memory for the same.
+            limits.append(int(path.read_text(encoding="ascii")))
+    return min((limit for limit in limits if limit > 0), default=0)
+
+
+def machine_bytes() -> int:
+    """Tell the memory of this machine, or of the container this runs in; 0 where the system does not say."""
+    try:
+        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 0
+    allowed = container_bytes()
+    return min(whole, allowed) if allowed else whole
+
+
+def held_bytes() -> int:
+    """Tell the memory this process holds now; 0 where the system does not say."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def peak_memory_bytes() -> int:
+    """Tell the most memory this process has held; 0 where the system does not say."""
+    if sys.platform == "win32":
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in kilobytes of 1024, macOS in bytes.
+    return peak if sys.platform == "darwin" else peak * 1024
