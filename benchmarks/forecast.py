@@ -21,7 +21,8 @@ from scipy.optimize import nnls
 from benchmarks import large
 from benchmarks.generators import UNITS, Graph, complete, many_components, million, star
 from benchmarks.published import measure
-from unsnarl.report.survey import MEASURED
+from unsnarl.report import forecast
+from unsnarl.report.forecast import Work
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 FACTOR = 1.5
@@ -98,36 +99,43 @@ def as_table(cases: list[dict[str, Any]]) -> str:
         times = said["seconds"] / measured["seconds"], said["memory_bytes"] / measured["peak_bytes"]
         cells = [case["name"], f"{case['n_pairs']:,}", f"{case['check']['seconds']:.1f} s"]
         cells += [f"{said['seconds']:.1f} s", f"{measured['seconds']:.1f} s", f"{times[0]:.2f}x"]
-        cells += [f"{said['memory_bytes'] / 1e6:,.0f} MB", f"{measured['peak_bytes'] / 1e6:,.0f} MB", f"{times[1]:.2f}x"]
+        cells += [
+            f"{said['memory_bytes'] / 1e6:,.0f} MB",
+            f"{measured['peak_bytes'] / 1e6:,.0f} MB",
+            f"{times[1]:.2f}x",
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _rest_seconds(case: dict[str, Any]) -> float:
-    """Tell how long a run took beside the phases that `check` has too."""
-    known = sum(case["phases"][name]["seconds"] for name in MEASURED if name in case["phases"])
-    return float(case["cluster"]["seconds"]) - known
+def _fit(rows: list[dict[str, float]], measured: list[float], weight: list[float]) -> dict[str, float]:
+    """Find what each thing counted costs, none of it less than nothing."""
+    names = list(rows[0])
+    counted = np.array([[row[name] for name in names] for row in rows]) * np.array(weight)[:, None]
+    found, _ = nnls(counted, np.array(measured) * weight)
+    return {name: float(f"{value:.2g}") for name, value in zip(names, found.tolist(), strict=True)}
 
 
-def fit(cases: list[dict[str, Any]]) -> dict[str, float]:
+def fit(cases: list[dict[str, Any]]) -> dict[str, Any]:
     """Fit the seconds of the forecast to what was measured; each case counts as much as the others."""
-    rows, weight = [], []
-    for case in cases:
-        left = case["forecast"]["left"]
-        linked = max(left["n_largest"], left["n_inside"] / left["threads"])
-        rows.append([1.0, left["n_records"], left["n_tied"], linked])
-        weight.append(1 / case["cluster"]["seconds"])
-    names = ("START_SECONDS", "SECONDS_PER_RECORD", "SECONDS_PER_TIED_RECORD", "SECONDS_PER_PAIR")
-    rest = np.array([_rest_seconds(case) for case in cases])
-    found, _ = nnls(np.array(rows) * np.array(weight)[:, None], rest * weight)
-    return dict(zip(names, found.tolist(), strict=True))
+    works = [Work(**case["forecast"]["left"]) for case in cases]
+    weight = [1 / case["cluster"]["seconds"] for case in cases]
+    asked = {"COUNTING": ("counting", "seconds"), "LINKING": ("linking", "processor_seconds")}
+    asked["WRITING"] = ("writing", "seconds")
+    found: dict[str, Any] = {}
+    for constant, (phase, unit) in asked.items():
+        rows = [{name: getattr(work, name) for name in getattr(forecast, constant)} for work in works]
+        found[constant] = _fit(rows, [case["phases"][phase][unit] for case in cases], weight)
+    counted = ("opening", "loading kernels", "reading", "finding components", *(phase for phase, _ in asked.values()))
+    rest = [c["cluster"]["seconds"] - sum(c["phases"][phase]["seconds"] for phase in counted) for c in cases]
+    return {"START_SECONDS": float(f"{np.median(rest):.2g}"), **found}
 
 
 def main() -> None:
     """Fit the constants to the results that are kept."""
     results = json.loads((Path(__file__).parent / "results.json").read_text())
     for name, value in fit(results["forecast"]["cases"]).items():
-        print(f"{name} = {value:.3g}")
+        print(f"{name} = {value}")
 
 
 if __name__ == "__main__":

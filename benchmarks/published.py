@@ -115,7 +115,7 @@ def _median(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _measure_beside_floor(method: str, folder: Path, longest_seconds: float, repeats: int) -> dict[str, Any]:
-    """Measure a method, and the floor before it each time: what it is compared with was measured in the same minutes."""
+    """Measure a method, and the floor before it each time, so that both were measured in the same minutes."""
     runs, floors = [], []
     with tempfile.TemporaryDirectory(prefix="unsnarl-bench-") as out:
         for _ in range(repeats):

@@ -196,7 +196,7 @@ def check(
     Cost: what `cluster` needs until the components are known, in the same memory.
     """
     from unsnarl.files.session import Session
-    from unsnarl.report.forecast import allowed_bytes, forecast_run, share_memory
+    from unsnarl.report.forecast import find_oversize, forecast_run, share_memory
     from unsnarl.report.machine import measure_speed
     from unsnarl.report.profile import InputReport
     from unsnarl.report.survey import survey_input
@@ -205,10 +205,11 @@ def check(
     chosen = make_settings(settings)
     with Session(chosen.threads, share_memory(chosen.memory_limit).engine, chosen.temp_dir) as session:
         survey = survey_input(session, pairs, records, chosen, Clock(progress))
-    forecast = None
-    if survey.work is not None and survey.spent is not None:
-        forecast = forecast_run(survey.work, survey.spent, measure_speed(chosen.temp_dir))
-    return InputReport(survey.facts, survey.problems, forecast, allowed_bytes(chosen.memory_limit))
+    if survey.work is None or survey.spent is None:
+        return InputReport(survey.facts, survey.problems, None)
+    forecast = forecast_run(survey.work, survey.spent, measure_speed(chosen.temp_dir))
+    oversize = find_oversize(survey.work.n_records, survey.work.n_inside, chosen.memory_limit)
+    return InputReport(survey.facts, survey.problems, forecast, oversize)
 
 
 def open_run(folder: str | os.PathLike[str]) -> Result:
@@ -337,7 +338,7 @@ def demo(folder: str | os.PathLike[str] = "unsnarl-demo", *, progress: Progress 
     is_replaced = steps.is_demo(folder)
     refuse_existing(folder, is_replaced)
     result = cluster(example.pairs, example.records, progress=progress)
-    result.write(folder, force=is_replaced)
+    result.write(folder, force=is_replaced, progress=progress)
     with Session() as session:
         known = read_truth(session, example.truth)
     found = result.found

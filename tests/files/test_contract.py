@@ -10,11 +10,12 @@ import pytest
 
 from unsnarl.errors import InputError, UsageError
 from unsnarl.files.pairs import explain_conflicts, read_pairs
-from unsnarl.files.profile import profile_input
 from unsnarl.files.records import read_records
 from unsnarl.files.session import Session
 from unsnarl.files.truth import read_truth
 from unsnarl.interning import intern
+from unsnarl.report.survey import survey_input
+from unsnarl.report.timing import Clock
 from unsnarl.settings import Settings
 
 HEADER = "id_l,id_r,score\n"
@@ -313,7 +314,7 @@ def test_conflicts_are_told_with_their_rows(session, write):
 def test_profile_lists_every_problem_and_the_facts(session, write):
     pairs = write("p.csv", f"{HEADER}a,b,0.95\nb,a,0.95\na,a,1\na,c,nan\n,c,0.1\nzz,a,0.3\na,c,0.1\nc,a,0.2\n")
     records = write("r.csv", "id\na\nb\nc\nc\n\n")
-    profile = profile_input(session, pairs, records, Settings())
+    profile = survey_input(session, pairs, records, Settings(), Clock())
     told = " ".join(str(problem) for problem in profile.problems)
     for words in (
         "null or empty id", "score that is not", "not in RECORDS", "without an id", "occurs more than once", "different"
@@ -321,14 +322,14 @@ def test_profile_lists_every_problem_and_the_facts(session, write):
         assert words in told
     facts = profile.facts
     assert facts["n_pair_rows"] == 8 and facts["n_record_rows"] == 5 and facts["n_ids"] == 4
-    assert facts["n_self_pairs"] == 1 and facts["n_repeated_pairs"] == 2 and facts["n_conflicts"] == 1
-    assert facts["score_histogram"] == [0, 2, 1, 1, 0, 0, 0, 0, 0, 3] and facts["n_bad_scores"] == 1
-    assert facts["n_over_threshold"] == 3 and facts["n_bytes"] > 0 and facts["n_files"] == 2
-    assert [str(problem) for problem in profile_input(session, "none.csv", "no.csv", Settings()).problems]
+    assert facts["n_self_pairs"] == 1 and facts["n_repeated_pairs"] == 1 and facts["n_conflicts"] == 1
+    assert facts["score_histogram"] == [0, 1, 1, 1, 0, 0, 0, 0, 0, 2] and facts["n_bad_scores"] == 1
+    assert facts["n_over_threshold"] == 2 and facts["n_bytes"] > 0 and facts["n_files"] == 2
+    assert [str(problem) for problem in survey_input(session, "none.csv", "no.csv", Settings(), Clock()).problems]
 
 
 def test_profile_of_good_input_has_no_problem(session, write):
-    profile = profile_input(session, write("p.csv", f"{HEADER}a,b,0.95\n"), None, Settings())
+    profile = survey_input(session, write("p.csv", f"{HEADER}a,b,0.95\n"), None, Settings(), Clock())
     assert profile.problems == [] and profile.facts["n_pairs"] == 1 and profile.facts["n_ids"] == 2
 
 

@@ -62,7 +62,7 @@ def cluster(
     asked: dict[str, Any] = {"decisions": decisions, "previous": previous, "resume": out if resume else None}
     with open_progress(quiet) as progress:
         result = api.cluster(list(pairs), records, progress=progress, **asked, **settings)
-        result.write(out, force=force)
+        result.write(out, force=force, progress=progress)
         if resume:
             api.forget_resume(out)
     if as_json:
@@ -97,7 +97,7 @@ def bhc(
     api.refuse_existing(out, force, [*terms, *filter(None, [decisions])])
     with open_progress(quiet) as progress:
         result = api.bhc(list(terms), decisions=decisions, previous=previous, progress=progress, **settings)
-        result.write(out, force=force)
+        result.write(out, force=force, progress=progress)
     if as_json:
         print_json({"command": "bhc", "run": out, **result.numbers()})
     if not quiet:

@@ -6,8 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -177,18 +176,24 @@ def _write_manifest(path: str, manifest: dict[str, Any]) -> None:
             raise ResourceError(f"{MANIFEST} does not read back as it was written.", hint="Check the disk.")
 
 
-def write_run(session: Session, folder: str | os.PathLike[str], run: RunData, force: bool) -> dict[str, Any]:
+def write_run(
+    session: Session,
+    folder: str | os.PathLike[str],
+    run: RunData,
+    force: bool,
+    spent: Callable[[], dict[str, Any]] | None = None,
+) -> dict[str, Any]:
     """Write a RUN so that under its name there is only ever a whole one; gives the content of run.json.
 
     session  its threads do not show in the files
     folder   the RUN; made with its parents
     run      tables and figures; the data files hold nothing that depends on time or place
     force    True to replace a RUN that is there
+    spent    tells what writing has taken so far, for the last of the phases
 
     Raises InputError where the folder exists and `force` is not given, ResourceError where it cannot be written; a
     RUN that was there before is then untouched.
     """
-    started = time.perf_counter()
     refuse_existing(folder, force)
     with new_folder(os.fspath(folder), force) as staging:
         outputs = {}
@@ -196,16 +201,17 @@ def write_run(session: Session, folder: str | os.PathLike[str], run: RunData, fo
             path = os.path.join(staging, f"{name}.parquet")
             n_rows = _write_table(session, path, schema, columns)
             outputs[f"{name}.parquet"] = {"rows": n_rows, "bytes": os.path.getsize(path), "sha256": find_checksum(path)}
-        phases = {**run.phases, "write": {"seconds": round(time.perf_counter() - started, 3)}}
+        # Waits for the sums of the inputs; that is part of writing.
+        inputs = run.inputs.wait() if isinstance(run.inputs, Described) else run.inputs
         manifest = {
             "format": FORMAT,
             "method": run.method,
             "settings": run.settings,
             "versions": find_versions(),
-            "inputs": run.inputs.wait() if isinstance(run.inputs, Described) else run.inputs,
+            "inputs": inputs,
             "outputs": outputs,
             "counts": run.counts,
-            "phases": phases,
+            "phases": run.phases if spent is None else {**run.phases, "writing": spent()},
         }
         _write_manifest(os.path.join(staging, MANIFEST), manifest)
     return manifest

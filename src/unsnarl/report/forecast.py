@@ -18,50 +18,76 @@ from unsnarl.report.machine import REFERENCE, Speed, machine_bytes
 _LIMIT = re.compile(r"([0-9]+(?:\.[0-9]*)?)\s*([kmgt]?)(i?)b?")
 
 BYTES_PER_RECORD = 100
-"""A record's row of the result while it is written, and its place in what linkage keeps."""
+"""A record's row of the result while it is written."""
 
-BYTES_PER_PAIR = 80
+BYTES_PER_LINKED_RECORD = 400
+"""A record of the largest component while it is linked."""
+
+BYTES_PER_PAIR = 70
 """A pair inside a component in the lists that linkage walks, beside the pair itself."""
 
 BYTES_PER_WAITING_PAIR = 24
 """A pair inside a component: itself, and its copy while all are sorted."""
 
-START_SECONDS = 0.9
-"""Loading the program, and the kernels of linkage, once they have been compiled."""
+START_SECONDS = 0.93
+"""Loading the program, loading compiled kernels of linkage, and leaving."""
 
 COMPILE_SECONDS = 20.0
 """Compiling them: on the first run only."""
 
-SECONDS_PER_RECORD = 8e-7
-"""Counting, naming and writing a record, on two processors."""
+COUNTING = {"n_records": 5e-8, "n_components": 1.5e-6, "n_inside": 1.2e-7}
+"""Seconds for each record, component of two or more, and pair inside a component, while components are counted."""
 
-SECONDS_PER_TIED_RECORD = 1.5e-6
-"""The merge of a record with others, and writing it."""
+LINKING = {"n_linked": 1.2e-6, "n_inside": 5.5e-8, "n_searched": 3.1e-8}
+"""Processor seconds for each record in a component of three or more, each pair inside a component, and each doubling
+(`Work.n_searched`)."""
 
-SECONDS_PER_PAIR = 2e-7
-"""A pair inside a component while it is linked, on one processor."""
+WRITING = {"n_records": 3e-7, "n_tied": 8e-7}
+"""Seconds for each record, and each record in a component of two or more, while the tables are written."""
+
+
+WRITTEN_BYTES_PER_RECORD = 80
+"""Bytes of the files of a run."""
 
 
 @dataclass(frozen=True)
 class Work:
     """Count what is left to do once the components are known.
 
-    n_records  all records
-    n_tied     those in components of two or more
-    n_inside   pairs inside components
-    n_largest  pairs inside the component that has most of them: one processor has them alone
-    n_bytes    bytes of the input files, which are hashed
-    threads    threads to work on
-    compiles   whether the kernels of linkage have yet to be compiled
+    n_records        all records
+    n_components     components of two or more
+    n_tied           records in them
+    n_linked         records in components of three or more
+    n_inside         pairs inside components
+    largest_records  records of the component that has most pairs: one thread has it alone
+    largest_pairs    pairs inside it
+    n_bytes          bytes of the input files, which are hashed
+    threads          threads to work on
+    compiles         whether the kernels of linkage have yet to be compiled
     """
 
-    n_records: int
-    n_tied: int
-    n_inside: int
-    n_largest: int
+    n_records: int = 0
+    n_components: int = 0
+    n_tied: int = 0
+    n_linked: int = 0
+    n_inside: int = 0
+    largest_records: int = 0
+    largest_pairs: int = 0
     n_bytes: int = 0
     threads: int = 1
     compiles: bool = False
+
+    @property
+    def n_searched(self) -> float:
+        """Pairs of the largest component, times the doublings from how many partners a record has to all records.
+
+        In a complete graph partners are found where they are expected; the sparser and larger a graph is, the farther
+        apart in memory is what a merge has to look at.
+        """
+        if not self.largest_pairs:
+            return 0.0
+        n_partners = 2 * self.largest_pairs / self.largest_records
+        return self.largest_pairs * max(0.0, math.log2(self.largest_records / n_partners))
 
 
 @dataclass(frozen=True)
@@ -70,12 +96,12 @@ class Spent:
 
     seconds     on the clock
     peak_bytes  the most memory held
-    held_bytes  memory held at the end
+    live_bytes  memory in use at the end: the program, the ids, the pairs inside components
     """
 
     seconds: float
     peak_bytes: int
-    held_bytes: int
+    live_bytes: int
 
 
 @dataclass(frozen=True)
@@ -95,35 +121,52 @@ class Forecast:
 
 def count_rest_bytes(work: Work) -> int:
     """Forecast the memory that linkage and writing take, beside the pairs and the ids."""
-    return BYTES_PER_RECORD * work.n_records + BYTES_PER_PAIR * work.n_inside
+    linking = BYTES_PER_PAIR * work.n_inside + BYTES_PER_LINKED_RECORD * work.largest_records
+    return BYTES_PER_RECORD * work.n_records + linking
+
+
+def _price(work: Work, prices: dict[str, float]) -> float:
+    """Add up what each thing counted costs."""
+    return sum(float(getattr(work, name)) * price for name, price in prices.items())
+
+
+def _price_linking(work: Work) -> float:
+    """Forecast linkage: side by side on all threads, but for the largest component, which has only one."""
+    whole = _price(work, LINKING)
+    largest = Work(
+        n_linked=work.largest_records,
+        n_inside=work.largest_pairs,
+        largest_records=work.largest_records,
+        largest_pairs=work.largest_pairs,
+    )
+    return max(whole / work.threads, _price(largest, LINKING))
 
 
 def count_rest_seconds(work: Work, speed: Speed = REFERENCE) -> float:
     """Forecast the time of what comes after settling, start-up included.
 
     >>> slow = Speed(2 * REFERENCE.sort_seconds, REFERENCE.hash_seconds, REFERENCE.disk_seconds)
-    >>> work = Work(n_records=1_000_000, n_tied=400_000, n_inside=2_000_000, n_largest=300_000)
+    >>> work = Work(n_records=1_000_000, n_tied=400_000, n_inside=2_000_000)
     >>> count_rest_seconds(work, slow) > 1.9 * count_rest_seconds(work)
     True
     """
     pace = speed.sort_seconds / REFERENCE.sort_seconds
-    linking = SECONDS_PER_PAIR * max(work.n_largest, work.n_inside / work.threads)
-    writing = SECONDS_PER_RECORD * work.n_records + SECONDS_PER_TIED_RECORD * work.n_tied
     start = START_SECONDS + (COMPILE_SECONDS if work.compiles else 0.0)
-    working = pace * (start + linking + writing * 2 / min(2, work.threads))
-    # A thread of its own hashes the inputs meanwhile; writing waits for it.
+    working = pace * (start + _price(work, COUNTING) + _price_linking(work) + _price(work, WRITING))
+    # A thread of its own hashes the inputs meanwhile; the end of writing waits for it.
     hashing = speed.hash_seconds * work.n_bytes / 2**20
-    return max(working, hashing) if work.threads > 1 else working + hashing
+    flushing = speed.disk_seconds * WRITTEN_BYTES_PER_RECORD * work.n_records / 2**20
+    return flushing + (max(working, hashing) if work.threads > 1 else working + hashing)
 
 
 def forecast_run(work: Work, spent: Spent, speed: Speed = REFERENCE) -> Forecast:
     """Forecast a run of which reading and settling have been done.
 
-    >>> work = Work(n_records=1_000_000, n_tied=400_000, n_inside=2_000_000, n_largest=300_000)
+    >>> work = Work(n_records=1_000_000, n_tied=400_000, n_inside=2_000_000)
     >>> forecast_run(work, Spent(5.0, 10**9, 6 * 10**8)).memory_bytes
     1000000000
     """
-    memory = max(spent.peak_bytes, spent.held_bytes + count_rest_bytes(work))
+    memory = max(spent.peak_bytes, spent.live_bytes + count_rest_bytes(work))
     return Forecast(memory, spent.seconds + count_rest_seconds(work, speed), work, spent)
 
 
@@ -175,22 +218,24 @@ def share_memory(memory_limit: str | None) -> Shares:
     return Shares(f"{max(64_000_000, allowed * 2 // 5) // 1_000_000}MB", allowed * 3 // 20)
 
 
-def refuse_oversize(n_records: int, n_pairs: int, memory_limit: str | None) -> None:
-    """Refuse, before the work starts, a run whose arrays would not fit in the memory it may use.
+def find_oversize(n_records: int, n_pairs: int, memory_limit: str | None) -> ResourceError | None:
+    """Say, before the work starts, whether the arrays of a run would not fit in the memory it may use.
 
     memory_limit  as the setting has it; None: 80 % of the machine
 
-    What the program needs to start with is not held against the limit. Raises ResourceError.
+    What the program needs to start with is not held against the limit.
     """
     limit = allowed_bytes(memory_limit)
-    work = Work(n_records, n_records, n_pairs, n_pairs)
+    work = Work(n_records=n_records, n_inside=n_pairs)
     needed = count_rest_bytes(work) + BYTES_PER_WAITING_PAIR * n_pairs
-    if limit and needed > limit:
-        raise ResourceError(
-            f"Clustering {n_records:,} records and {n_pairs:,} pairs needs about {format_bytes(needed)} of memory; "
-            f"the limit is {format_bytes(limit)}.",
-            hint="Raise it with --memory-limit, leave out pairs of very low score, or use a machine with more memory.",
-        )
+    if not limit or needed <= limit:
+        return None
+    return ResourceError(
+        f"Clustering {n_records:,} records and {n_pairs:,} pairs inside components needs about {format_bytes(needed)} "
+        f"of memory; the limit is {format_bytes(limit)}.",
+        hint="Raise it with --memory-limit, raise --threshold so that components fall apart, or use a machine with "
+        "more memory.",
+    )
 
 
 def format_bytes(n_bytes: int) -> str:

@@ -21,7 +21,7 @@ from unsnarl.files.rows import find_rows
 from unsnarl.files.session import Session, quote_text
 from unsnarl.interning import Ids, Interned, Into, PairStore, Settled, intern, penalise, settle
 from unsnarl.model import Components, Index, Pairs
-from unsnarl.report.forecast import refuse_oversize, share_memory
+from unsnarl.report.forecast import find_oversize, share_memory
 from unsnarl.report.ruling import Register, Ruled, Ruling, apply_ruling, make_ruling
 from unsnarl.report.summary import count_of
 from unsnarl.report.timing import Clock
@@ -228,7 +228,9 @@ def read_rows(session: Session, opened: Opened, settings: Settings, clock: Clock
     settled = clock.run(
         "finding components", lambda: settle(rows, settings.threshold, settings.on_conflict, session.threads, ties)
     )
-    refuse_oversize(rows.n_records, len(settled.pairs), settings.memory_limit)
+    oversize = find_oversize(rows.n_records, len(settled.pairs), settings.memory_limit)
+    if oversize is not None:
+        raise oversize
     _refuse_conflicts(opened.pairs, rows, settled)
     counts = count_input(rows, settled)
     given = make_input(opened, rows.ids, settled, counts, describe_losses(opened.pairs, counts, rows, settled))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unsnarl.errors import InputError
+from unsnarl.errors import InputError, ResourceError
 from unsnarl.report.forecast import Forecast, format_bytes, format_forecast
 from unsnarl.report.summary import count_of
 
@@ -18,16 +18,16 @@ _BAR_WIDTH = 40
 class InputReport:
     """Hold the facts of an input and what is wrong with it.
 
-    facts          as `unsnarl.report.survey` counts them; those not reached because of a problem are missing
-    problems       every breach of the contract; none: the input can be clustered
-    forecast       memory and time of a run, or None where the rows could not be read
-    allowed_bytes  memory that a run may use; 0 where nobody knows
+    facts     as `unsnarl.report.survey` counts them; those not reached because of a problem are missing
+    problems  every breach of the contract; none: the input can be clustered
+    forecast  memory and time of a run, or None where the rows could not be read
+    oversize  what `cluster` would say, where it would refuse the input for the memory it needs
     """
 
     facts: Mapping[str, Any]
     problems: Sequence[InputError]
     forecast: Forecast | None
-    allowed_bytes: int = 0
+    oversize: ResourceError | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Put it all into plain dicts and numbers, for JSON."""
@@ -43,6 +43,7 @@ class InputReport:
             else {
                 "memory_bytes": forecast.memory_bytes,
                 "seconds": round(forecast.seconds, 1),
+                "oversize": None if self.oversize is None else self.oversize.problem,
                 "measured": dataclasses.asdict(forecast.spent),
                 "left": dataclasses.asdict(forecast.work),
             },
@@ -63,8 +64,8 @@ class InputReport:
         lines = [*_format_counts(self.facts), *_format_histogram(self.facts)]
         if self.forecast is not None:
             lines += ["", format_forecast(self.forecast)]
-            if 0 < self.allowed_bytes < self.forecast.memory_bytes:
-                lines.append(f"that is more memory than it may use, {format_bytes(self.allowed_bytes)} (--memory-limit)")
+        if self.oversize is not None:
+            lines += [f"cluster would refuse it: {self.oversize}"]
         if not self.problems:
             return [*lines, "", "no problem found"]
         lines += ["", f"{count_of(len(self.problems), 'problem')} found"]

@@ -18,11 +18,13 @@ from unsnarl.files.parts import FrameKind
 from unsnarl.files.runs import write_run
 from unsnarl.files.session import Session
 from unsnarl.files.tables import unpack
+from unsnarl.model import Progress
 from unsnarl.report.export import format_csv, write_table
 from unsnarl.report.findings import Findings
 from unsnarl.report.forecast import format_bytes, share_memory
 from unsnarl.report.names import say_changes, show_missing
 from unsnarl.report.summary import format_summary, summary_as_dict
+from unsnarl.report.timing import Clock
 from unsnarl.settings import Settings
 
 MATRIX_LIMIT_BYTES = 1_000_000_000
@@ -115,13 +117,17 @@ class Result:
         names = self.found.names
         return {} if names is None or names.changes is None else {"changes": names.changes}
 
-    def write(self, folder: str | os.PathLike[str], force: bool = False) -> None:
+    def write(self, folder: str | os.PathLike[str], force: bool = False, *, progress: Progress | None = None) -> None:
         """Write the RUN: clusters, merges, components and run.json, whole or not at all.
+
+        progress  told when writing begins and ends (default: nobody)
 
         Raises InputError where the folder exists and `force` is not given.
         """
-        with Session(self.settings.threads, share_memory(self.settings.memory_limit).engine) as session:
-            write_run(session, folder, self.found.run_data(), force)
+        with Clock(progress).phase("writing") as spell:
+            engine = share_memory(self.settings.memory_limit).engine
+            with Session(self.settings.threads, engine) as session:
+                write_run(session, folder, self.found.run_data(), force, spell.spent)
 
     def write_clusters(self, path: str | os.PathLike[str], force: bool = False) -> None:
         """Write the clusters alone to one file, .parquet or .csv by its ending."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,7 +28,7 @@ from unsnarl.report.timing import Clock
 from unsnarl.settings import Settings
 
 N_BINS = 10
-MEASURED = ("opening", "loading kernels", "reading", "finding components")
+_MEASURED = ("opening", "loading kernels", "reading", "finding components")
 """Phases that `cluster` has too, and that take there what they took here."""
 
 Opened = TypeVar("Opened")
@@ -84,13 +85,18 @@ def _count_scores(rows: Interned, threshold: float) -> dict[str, Any]:
 def _count_work(settled: Settled, n_bytes: int, threads: int) -> Work:
     """Count what is left for linkage."""
     component_of = settled.components.component_of
-    size = np.bincount(component_of, minlength=len(component_of))
-    pairs_of = np.bincount(component_of[settled.pairs.left], minlength=len(component_of))
+    n_records = len(component_of)
+    size = np.bincount(component_of, minlength=n_records)
+    pairs_of = np.bincount(component_of[settled.pairs.left], minlength=n_records)
+    largest = int(pairs_of.argmax()) if n_records else 0
     return Work(
-        n_records=len(component_of),
+        n_records=n_records,
+        n_components=int(np.count_nonzero(size >= 2)),
         n_tied=int(size[size >= 2].sum()),
+        n_linked=int(size[size >= 3].sum()),
         n_inside=len(settled.pairs),
-        n_largest=int(pairs_of.max(initial=0)),
+        largest_records=int(size[largest]) if n_records else 0,
+        largest_pairs=int(pairs_of[largest]) if n_records else 0,
         n_bytes=n_bytes,
         threads=threads,
         compiles=solve.needs_compiling(),
@@ -110,6 +116,13 @@ def _count_settled(settled: Settled) -> dict[str, int]:
         "n_pairs_inside": len(settled.pairs),
         "n_largest": int(size.max(initial=0)),
     }
+
+
+def _count_records(records: RecordSource, joint: bool, survey: Survey) -> bool:
+    """Count the rows of RECORDS; False where they cannot be read."""
+    n_rows = survey.attempt(lambda: count_rows(records.session, records.pick_views(joint)))
+    survey.facts |= {} if n_rows is None else {"n_record_rows": n_rows}
+    return n_rows is not None
 
 
 def _find_conflicts(pairs: PairSource, rows: Interned, settled: Settled) -> list[InputError]:
@@ -147,6 +160,7 @@ def _survey_rows(
     """Read, intern and settle what was opened, and count."""
     survey.facts["columns"] = describe_columns(pairs)
     clock.run("loading kernels", solve.load_kernels)
+    loaded_bytes = held_bytes()
     rows = _read(session, pairs, records, survey, clock)
     if rows is None:
         return
@@ -157,8 +171,10 @@ def _survey_rows(
         "finding components", lambda: settle(rows, settings.threshold, settings.on_conflict, session.threads)
     )
     survey.facts |= _count_settled(settled)
-    seconds = sum(clock.phases[name]["seconds"] for name in MEASURED if name in clock.phases)
-    survey.spent = Spent(seconds, peak_memory_bytes(), held_bytes())
+    seconds = sum(clock.phases[name]["seconds"] for name in _MEASURED if name in clock.phases)
+    live = rows.ids.arena.nbytes + rows.ids.places.nbytes + settled.components.component_of.nbytes
+    live += sum(column.nbytes for column in (settled.pairs.left, settled.pairs.right, settled.pairs.score))
+    survey.spent = Spent(seconds, peak_memory_bytes(), loaded_bytes + live)
     survey.work = _count_work(settled, survey.facts["n_bytes"], session.threads)
     survey.problems += _find_conflicts(pairs, rows, settled)
 
@@ -177,12 +193,10 @@ def survey_input(session: Session, pairs_given: Any, records_given: Any, setting
             records = survey.attempt(lambda: read_records(session, records_given, settings))
         survey.facts |= measure_files(source for source in (pairs, records) if source is not None)
     joint = pairs is not None and pairs.joint
-    if records is not None:
-        n_rows = survey.attempt(lambda: count_rows(session, records.pick_views(joint)))
-        survey.facts |= {} if n_rows is None else {"n_record_rows": n_rows}
-        records = None if n_rows is None else records
+    if records is not None and not _count_records(records, joint, survey):
+        records = None
     if pairs is not None:
         _survey_rows(session, pairs, records, survey, clock)
     elif records is not None:
-        survey.problems += survey.attempt(lambda: records.find_problems(joint)) or []
+        survey.problems += survey.attempt(partial(records.find_problems, joint)) or []
     return survey

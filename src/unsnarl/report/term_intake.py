@@ -15,7 +15,8 @@ from unsnarl.files.parts import FrameKind, show
 from unsnarl.files.session import Session
 from unsnarl.files.terms import check_rows, query_ids, query_rows, read_terms
 from unsnarl.model import Terms
-from unsnarl.report.forecast import format_bytes, machine_bytes, read_bytes
+from unsnarl.report.forecast import format_bytes, read_bytes
+from unsnarl.report.machine import machine_bytes
 from unsnarl.report.summary import count_of
 from unsnarl.term_interning import InternedTerms, intern_matrix, intern_terms
 from unsnarl.term_settings import TermSettings

@@ -15,6 +15,21 @@ from unsnarl.report.machine import peak_memory_bytes
 Answer = TypeVar("Answer")
 
 
+class Spell:
+    """Time from now on."""
+
+    def __init__(self) -> None:
+        self._started, self._worked = time.perf_counter(), time.process_time()
+
+    def spent(self) -> dict[str, Any]:
+        """Tell what has been spent so far: seconds, processor_seconds of all threads, and peak_memory_bytes."""
+        return {
+            "seconds": round(time.perf_counter() - self._started, 3),
+            "processor_seconds": round(time.process_time() - self._worked, 3),
+            "peak_memory_bytes": peak_memory_bytes(),
+        }
+
+
 @dataclass
 class Clock:
     """Time the phases of a run, and pass them on to the display of progress.
@@ -28,25 +43,21 @@ class Clock:
     phases: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
+    def phase(self, name: str) -> Iterator[Spell]:
         """Time a phase whose amount of work is not known."""
         if self.progress is not None:
             self.progress.start(name, 0, "")
-        with self.time(name):
-            yield
+        with self.time(name) as spell:
+            yield spell
         if self.progress is not None:
             self.progress.finish()
 
     @contextmanager
-    def time(self, name: str) -> Iterator[None]:
+    def time(self, name: str) -> Iterator[Spell]:
         """Time a phase that reports its own progress."""
-        started, worked = time.perf_counter(), time.process_time()
-        yield
-        self.phases[name] = {
-            "seconds": round(time.perf_counter() - started, 3),
-            "processor_seconds": round(time.process_time() - worked, 3),
-            "peak_memory_bytes": peak_memory_bytes(),
-        }
+        spell = Spell()
+        yield spell
+        self.phases[name] = spell.spent()
 
     def wait(self, name: str, work: Callable[[], Answer]) -> Answer:
         """Time a phase that reports its own progress, in such a way that Ctrl-C ends the wait for it at once."""
