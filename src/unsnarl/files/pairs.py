@@ -11,21 +11,9 @@ from unsnarl.files.arrow import Column
 from unsnarl.files.columns import PairColumns, find_pair_columns
 from unsnarl.files.direct import Take
 from unsnarl.files.identifiers import EITHER, NO_NUMBER, TEXT, WHOLE, read_id, read_number
-from unsnarl.files.parts import FrameKind, Part, Source, show
+from unsnarl.files.parts import Part, show
 from unsnarl.files.records import RecordSource, agree_family, join_source
-from unsnarl.files.rows import (
-    Selection,
-    View,
-    can_scan,
-    count_rows,
-    find_rows,
-    guard,
-    guard_scan,
-    guard_stream,
-    input_error,
-    say_rows,
-    unite,
-)
+from unsnarl.files.rows import Opened, Rows, Selection, View, input_error, say_rows
 from unsnarl.files.scores import RANGES, read_score, to_units
 from unsnarl.files.session import Session, quote_text
 from unsnarl.files.sources import open_source
@@ -37,71 +25,61 @@ _LEADING_ZERO = "regexp_full_match(id, '[+-]?0[0-9]+')"
 
 
 @dataclass(frozen=True)
-class PairSource:
+class PairSource(Opened):
     """Hold PAIRS, ready to be read.
 
-    views     left_id, right_id (text), left_number, right_number (the same as BIGINT, where that can be),
+    rows      left_id, right_id (text), left_number, right_number (the same as BIGINT, where that can be),
               score_text (as written), units (score units, null for a bad score)
     columns   the columns of the first part
     family    integer, text or untyped (CSV)
     joint     True where ids carry the name of their dataset (Splink with several datasets)
     """
 
-    session: Session
-    source: Source
-    views: list[View]
+    rows: Rows
     columns: PairColumns
     family: str
     joint: bool
     settings: Settings
 
     @property
-    def kind(self) -> FrameKind:
-        """The caller's kind of frame."""
-        return self.source.kind
-
-    @property
-    def paths(self) -> list[str]:
-        """The files, as the caller named them; empty for frames."""
-        return self.source.paths
+    def session(self) -> Session:
+        """The session it is open in."""
+        return self.rows.session
 
     def query(self) -> str:
         """Give SQL with the columns left_id, right_id, score_text, units, a row for each row of PAIRS."""
-        return unite(self.views)
-
-    def fetch(self, query: str) -> list[tuple[Any, ...]]:
-        """Run a query over PAIRS; a file that cannot be read becomes an InputError that names it."""
-        return guard(self.session, self.views, query)
+        return self.rows.query()
 
     def count_quickly(self) -> int:
         """Count the rows where files say it in their footers; 0 where they do not."""
-        scans = [view.part.scan for view in self.views]
+        scans = [view.part.scan for view in self.rows.views]
         if not all(scan is not None and scan.function == "read_parquet" for scan in scans):
             return 0
-        return count_rows(self.session, self.views)
+        return self.rows.count()
 
     def stream(self, take: Callable[[list[Column]], None]) -> None:
         """Pass left id, right id and score units (-1 for a bad score) of all rows on, batch by batch."""
-        guard_stream(self.session, self.views, self._query_rows(), take)
+        self.rows.stream(self._select(), take)
 
-    def _query_rows(self) -> str:
-        ids = "left_number, right_number" if self.has_numbers else "left_id, right_id"
-        return f"SELECT {ids}, CAST(coalesce(units, -1) AS INTEGER) FROM ({self.query()})"
+    def _select(self) -> Selection:
+        """Select ids and score, the ids in whichever form is quicker."""
+        ids, id_type = ("left_number, right_number", "BIGINT") if self.has_numbers else ("left_id, right_id", "VARCHAR")
+        query = f"SELECT {ids}, CAST(coalesce(units, -1) AS INTEGER) FROM ({self.query()})"
+        return Selection(query, (id_type, id_type, "INTEGER"))
 
     def scan(self, take: Take) -> None:
         """Do the same by the engine's own threads, without a copy; `can_scan` says whether that can be done."""
-        id_type = "BIGINT" if self.has_numbers else "VARCHAR"
-        guard_scan(self.session, self.views, Selection(self._query_rows(), (id_type, id_type, "INTEGER")), take)
+        self.rows.scan(self._select(), take)
 
     @property
     def has_numbers(self) -> bool:
         """Say whether ids can be read as 64-bit whole numbers; they are texts all the same."""
-        return all(("left_number", NO_NUMBER) not in view.selected for view in self.views)
+        return not self.rows.selects("left_number", NO_NUMBER)
 
     @property
     def can_scan(self) -> bool:
         """Say whether PAIRS are in files that can be read so."""
-        return can_scan(self.views)
+        return self.rows.can_scan
 
     def find_type_problems(self, records: RecordSource | None) -> list[InputError]:
         """List what is wrong with the types of ids: integers here and texts there, or numbers with leading zeros."""
@@ -125,10 +103,10 @@ class PairSource:
 
 
 def _find_empty_ids(pairs: PairSource) -> InputError | None:
-    n_rows = count_rows(pairs.session, pairs.views, EMPTY_ID)
+    n_rows = pairs.rows.count(EMPTY_ID)
     if not n_rows:
         return None
-    rows = find_rows(pairs.session, pairs.views, EMPTY_ID, ["left_id", "right_id"])
+    rows = pairs.rows.find(EMPTY_ID, ["left_id", "right_id"])
     examples = [f"{name}, row {row}: ids {show(left)} and {show(right)}" for name, row, left, right in rows]
     return input_error(
         f"PAIRS: {say_rows(n_rows)} with a null or empty id.", examples, "Take the rows out, or give the ids."
@@ -136,10 +114,10 @@ def _find_empty_ids(pairs: PairSource) -> InputError | None:
 
 
 def _find_bad_scores(pairs: PairSource) -> InputError | None:
-    n_rows = count_rows(pairs.session, pairs.views, BAD_SCORE)
+    n_rows = pairs.rows.count(BAD_SCORE)
     if not n_rows:
         return None
-    rows = find_rows(pairs.session, pairs.views, BAD_SCORE, ["score_text", "left_id", "right_id"])
+    rows = pairs.rows.find(BAD_SCORE, ["score_text", "left_id", "right_id"])
     examples = [
         f"{name}, row {row}: score {show(score)} of {show(left)} and {show(right)}"
         for name, row, score, left, right in rows
@@ -159,7 +137,7 @@ def _find_bad_scores(pairs: PairSource) -> InputError | None:
 def _find_unknown_ids(pairs: PairSource, ids_table: str) -> InputError | None:
     """Say which ids of PAIRS the table lacks."""
     table = pairs.session.make_name("unknown")
-    pairs.fetch(
+    pairs.rows.fetch(
         f"CREATE TEMP TABLE {table} AS SELECT DISTINCT id FROM ({_query_ids(pairs)}) AS united WHERE id <> '' "
         f"AND NOT EXISTS (FROM {ids_table} AS known WHERE known.id = united.id)"
     )
@@ -168,8 +146,8 @@ def _find_unknown_ids(pairs: PairSource, ids_table: str) -> InputError | None:
         pairs.session.run(f"DROP TABLE {table}")
         return None
     in_table = [f"coalesce({side} IN (SELECT id FROM {table}), false)" for side in ("left_id", "right_id")]
-    n_rows = count_rows(pairs.session, pairs.views, " OR ".join(in_table))
-    rows = find_rows(pairs.session, pairs.views, " OR ".join(in_table), ["left_id", "right_id", *in_table])
+    n_rows = pairs.rows.count(" OR ".join(in_table))
+    rows = pairs.rows.find(" OR ".join(in_table), ["left_id", "right_id", *in_table])
     pairs.session.run(f"DROP TABLE {table}")
     missing = [left if left_missing else right for _, _, left, right, left_missing, _ in rows]
     examples = [f"{name}, row {row}: {show(value)}" for (name, row, *_), value in zip(rows, missing, strict=True)]
@@ -208,7 +186,7 @@ def explain_conflicts(pairs: PairSource, n_conflicts: int, first: Sequence[tuple
     for left, right in list(first)[:5]:
         ids = f"({quote_text(left)}, {quote_text(right)})"
         condition = f"(left_id, right_id) = {ids} OR (right_id, left_id) = {ids}"
-        rows = find_rows(pairs.session, pairs.views, condition, ["score_text"])
+        rows = pairs.rows.find(condition, ["score_text"])
         places = ", ".join(f"{show(score)} in {name}, row {row}" for name, row, score in rows)
         examples.append(f"{show(left)} and {show(right)}: {places}")
     said = "1 pair is" if n_conflicts == 1 else f"{n_conflicts:,} pairs are"
@@ -229,10 +207,11 @@ def _compare_families(pairs: PairSource, records: RecordSource) -> InputError | 
     if WHOLE not in (pairs.family, records.family) or EITHER not in (pairs.family, records.family):
         return None
     if pairs.family == EITHER:
-        whole, query, role, views = "RECORDS", _query_ids(pairs), "PAIRS", pairs.views
+        whole, query, role, rows = "RECORDS", _query_ids(pairs), "PAIRS", pairs.rows
     else:
-        whole, query, role, views = "PAIRS", records.query(pairs.joint), "RECORDS", records.pick_views(pairs.joint)
-    found = guard(pairs.session, views, f"SELECT id FROM ({query}) AS united WHERE {_LEADING_ZERO} ORDER BY id LIMIT 5")
+        rows = records.pick_rows(pairs.joint)
+        whole, query, role = "PAIRS", rows.query(), "RECORDS"
+    found = rows.fetch(f"SELECT id FROM ({query}) AS united WHERE {_LEADING_ZERO} ORDER BY id LIMIT 5")
     if not found:
         return None
     return InputError(
@@ -291,4 +270,5 @@ def read_pairs(session: Session, given: Any, settings: Settings) -> PairSource:
         raise InputError(
             "PAIRS: some files have source_dataset_l and source_dataset_r, others do not.", hint="Give all of one kind."
         )
-    return PairSource(session, source, views, found[0], agree_family("PAIRS", families), joint.pop(), settings)
+    rows = Rows(session, views)
+    return PairSource(source, rows, found[0], agree_family("PAIRS", families), joint.pop(), settings)

@@ -31,7 +31,7 @@ def _read_text(part: Part, name: str) -> str:
 def _select(records: RecordSource, joint: bool, names: Sequence[str]) -> list[View]:
     """Select the id, and some columns as c0, c1, ..."""
     views = []
-    for view in records.pick_views(joint):
+    for view in records.pick_rows(joint).views:
         read = [(f"c{position}", _read_text(view.part, name)) for position, name in enumerate(names)]
         views.append(View(view.part, (view.selected[0], *read)))
     return views
@@ -40,7 +40,7 @@ def _select(records: RecordSource, joint: bool, names: Sequence[str]) -> list[Vi
 def find_columns(records: RecordSource) -> tuple[str, ...]:
     """Name the columns that all parts of RECORDS have and that are not the id, in the order of the names."""
     names = set.intersection(*(set(part.columns) for part in records.source.parts))
-    ids = {view.selected[0][1] for view in records.views}
+    ids = {view.selected[0][1] for view in records.rows.views}
     return tuple(sorted(name for name in names if all(_read_text(p, name) not in ids for p in records.source.parts)))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from unsnarl.errors import InputError
 from unsnarl.files.arrow import Column
 from unsnarl.files.direct import Take, is_possible
-from unsnarl.files.parts import Part, Scan, explain_failure
+from unsnarl.files.parts import FrameKind, Part, Scan, Source, explain_failure
 from unsnarl.files.session import Columns, EngineError, Session
 
 N_EXAMPLES = 5
@@ -82,27 +82,6 @@ def guard_arrays(session: Session, views: Sequence[View], query: str) -> Columns
         raise explain_failure(session, [view.part for view in views], error) from None
 
 
-def guard_stream(session: Session, views: Sequence[View], query: str, take: Callable[[list[Column]], None]) -> None:
-    """Do as `guard`, and pass the rows on batch by batch; see Session.stream."""
-    try:
-        session.stream(query, take)
-    except EngineError as error:
-        raise explain_failure(session, [view.part for view in views], error) from None
-
-
-def can_scan(views: Sequence[View]) -> bool:
-    """Say whether `guard_scan` can be used: everything is in files that a database of its own can read."""
-    return is_possible() and all(view.part.scan is not None for view in views)
-
-
-def guard_scan(session: Session, views: Sequence[View], query: Selection, take: Take) -> None:
-    """Do as `guard`, and have the rows taken where they lie; see Session.scan."""
-    try:
-        session.scan(query.sql, query.types, take)
-    except EngineError as error:
-        raise explain_failure(session, [view.part for view in views], error) from None
-
-
 def find_rows(session: Session, views: Sequence[View], condition: str, shown: Sequence[str]) -> list[tuple[Any, ...]]:
     """Find the first rows that meet a condition: (part name, row number from 1, the shown columns...)."""
     found: list[tuple[Any, ...]] = []
@@ -122,6 +101,70 @@ def find_rows(session: Session, views: Sequence[View], condition: str, shown: Se
 def count_rows(session: Session, views: Sequence[View], condition: str = "true") -> int:
     """Count the rows that meet a condition."""
     return int(guard(session, views, f"SELECT count(*) FROM ({unite(views)}) AS united WHERE {condition}")[0][0])
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows of a source, its parts one after the other; whatever cannot be read is an InputError that names it."""
+
+    session: Session
+    views: list[View]
+
+    def query(self) -> str:
+        """Give one query over all parts."""
+        return unite(self.views)
+
+    def fetch(self, query: str) -> list[tuple[Any, ...]]:
+        """Run a query over the rows."""
+        return guard(self.session, self.views, query)
+
+    def count(self, condition: str = "true") -> int:
+        """Count the rows that meet a condition."""
+        return count_rows(self.session, self.views, condition)
+
+    def find(self, condition: str, shown: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Find the first rows that meet a condition: (part name, row number from 1, the shown columns...)."""
+        return find_rows(self.session, self.views, condition, shown)
+
+    def selects(self, name: str, expression: str) -> bool:
+        """Say whether any part has this expression under a name."""
+        return any((name, expression) in view.selected for view in self.views)
+
+    def stream(self, selection: Selection, take: Callable[[list[Column]], None]) -> None:
+        """Pass selected columns on batch by batch; see Session.stream."""
+        try:
+            self.session.stream(selection.sql, take)
+        except EngineError as error:
+            raise explain_failure(self.session, [view.part for view in self.views], error) from None
+
+    @property
+    def can_scan(self) -> bool:
+        """Say whether `scan` can be used: everything is in files that a database of its own can read."""
+        return is_possible() and all(view.part.scan is not None for view in self.views)
+
+    def scan(self, selection: Selection, take: Take) -> None:
+        """Have selected columns taken where they lie, by the engine's own threads; see Session.scan."""
+        try:
+            self.session.scan(selection.sql, selection.types, take)
+        except EngineError as error:
+            raise explain_failure(self.session, [view.part for view in self.views], error) from None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What was given for PAIRS, RECORDS or TERMS, opened."""
+
+    source: Source
+
+    @property
+    def kind(self) -> FrameKind:
+        """The caller's kind of frame."""
+        return self.source.kind
+
+    @property
+    def paths(self) -> list[str]:
+        """The files, as the caller named them; empty for frames."""
+        return self.source.paths
 
 
 def say_rows(n_rows: int) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 from unsnarl.errors import InputError, UsageError
 from unsnarl.files.columns import find_column, find_record_column
 from unsnarl.files.identifiers import read_id
-from unsnarl.files.parts import UNTYPED, FrameKind, Part, Source, show
+from unsnarl.files.parts import UNTYPED, Part, show
 from unsnarl.files.records import agree_family
-from unsnarl.files.rows import View, count_rows, find_rows, guard, input_error, say_rows, unite
+from unsnarl.files.rows import Opened, Rows, View, input_error, say_rows
 from unsnarl.files.session import Session, quote_text
 from unsnarl.files.sources import open_source
 from unsnarl.term_settings import TermSettings
@@ -30,28 +30,16 @@ _BAD_COUNT = f"n IS NULL OR n < 0 OR n <> floor(n) OR n > {MAX_COUNT}"
 
 
 @dataclass(frozen=True)
-class TermSource:
+class TermSource(Opened):
     """Hold TERMS, ready to be read.
 
     shape  long: a row for each term, with id, term, count_text, n; lists, fields: a row for each record, with id and
            a list of terms, null where the record has none
-    views  one for each part
+    rows   those of all parts
     """
 
-    session: Session
-    source: Source
     shape: str
-    views: list[View]
-
-    @property
-    def kind(self) -> FrameKind:
-        """The caller's kind of frame."""
-        return self.source.kind
-
-    @property
-    def paths(self) -> list[str]:
-        """The files, as the caller named them; empty for frames."""
-        return self.source.paths
+    rows: Rows
 
 
 def _is_list(value: object) -> bool:
@@ -189,11 +177,11 @@ def read_terms(session: Session, given: Any, settings: TermSettings) -> TermSour
     if len(shapes) > 1:
         raise InputError(f"{ROLE}: some files have a term in each row, others lists.", hint="Give all of one kind.")
     agree_family(ROLE, families)
-    return TermSource(session, source, shapes.pop(), views)
+    return TermSource(source, shapes.pop(), Rows(session, views))
 
 
 def _show_rows(terms: TermSource, condition: str, shown: Sequence[str]) -> list[str]:
-    rows = find_rows(terms.session, terms.views, condition, ["id", *shown])
+    rows = terms.rows.find(condition, ["id", *shown])
     return [
         f"{name}, row {row}: id {show(values[0])}" + "".join(f", {show(value)}" for value in values[1:])
         for name, row, *values in rows
@@ -202,7 +190,7 @@ def _show_rows(terms: TermSource, condition: str, shown: Sequence[str]) -> list[
 
 def _refuse(terms: TermSource, condition: str, shown: Sequence[str], what: str, hint: str) -> None:
     """Refuse rows that meet a condition."""
-    n_rows = count_rows(terms.session, terms.views, condition)
+    n_rows = terms.rows.count(condition)
     if n_rows:
         raise input_error(f"{ROLE}: {say_rows(n_rows)} {what}.", _show_rows(terms, condition, shown), hint)
 
@@ -216,8 +204,8 @@ def _check_long(terms: TermSource) -> None:
 def _check_lists(terms: TermSource) -> None:
     empty = "list_contains(list_transform(terms, lambda t: t IS NULL OR t = ''), true)"
     _refuse(terms, empty, [], "with a null or empty term in the list", "Take it out; an empty list is no error.")
-    repeated = f"SELECT id FROM ({unite(terms.views)}) GROUP BY id HAVING count(*) > 1"
-    n_ids = guard(terms.session, terms.views, f"SELECT count(*) FROM ({repeated})")[0][0]
+    repeated = f"SELECT id FROM ({terms.rows.query()}) GROUP BY id HAVING count(*) > 1"
+    n_ids = terms.rows.fetch(f"SELECT count(*) FROM ({repeated})")[0][0]
     if n_ids:
         said = "1 id occurs" if n_ids == 1 else f"{n_ids:,} ids occur"
         examples = _show_rows(terms, f"id IN ({repeated})", [])
@@ -236,10 +224,10 @@ def check_rows(terms: TermSource) -> None:
 def query_rows(terms: TermSource) -> str:
     """Give SQL with the columns id, term, n: a row for each term of a record."""
     if terms.shape == LONG:
-        return f"SELECT id, term, CAST(n AS BIGINT) AS n FROM ({unite(terms.views)}) WHERE n > 0"
-    return f"SELECT id, unnest(terms) AS term, CAST(1 AS BIGINT) AS n FROM ({unite(terms.views)})"
+        return f"SELECT id, term, CAST(n AS BIGINT) AS n FROM ({terms.rows.query()}) WHERE n > 0"
+    return f"SELECT id, unnest(terms) AS term, CAST(1 AS BIGINT) AS n FROM ({terms.rows.query()})"
 
 
 def query_ids(terms: TermSource) -> str:
     """Give SQL with the column id: each record once, those without terms too."""
-    return f"SELECT DISTINCT id FROM ({unite(terms.views)})"
+    return f"SELECT DISTINCT id FROM ({terms.rows.query()})"

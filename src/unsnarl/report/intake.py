@@ -17,7 +17,6 @@ from unsnarl.files.decision_sources import DecisionSource
 from unsnarl.files.pairs import BAD_SCORE, PairSource, explain_conflicts
 from unsnarl.files.parts import FrameKind, show
 from unsnarl.files.records import RecordSource
-from unsnarl.files.rows import find_rows
 from unsnarl.files.session import Session, quote_text
 from unsnarl.interning import Ids, Interned, Into, PairStore, Settled, intern, penalise, settle
 from unsnarl.model import Components, Index, Pairs
@@ -165,7 +164,7 @@ def _match_pairs(ids: Ids, pairs: Iterable[Iterable[int]]) -> str:
 
 def _show_rows(source: PairSource, condition: str) -> str:
     """Show the first rows of PAIRS that meet a condition, one line each."""
-    rows = find_rows(source.session, source.views, condition, ["score_text", "left_id", "right_id"])
+    rows = source.rows.find(condition, ["score_text", "left_id", "right_id"])
     lines = [
         f"  {name}, row {row}: {show(left)}, {show(right)}, {show(score)}" for name, row, score, left, right in rows
     ]

@@ -18,7 +18,6 @@ from unsnarl.errors import InputError, UnsnarlError
 from unsnarl.files.pairs import PairSource, explain_conflicts, read_pairs
 from unsnarl.files.profile import describe_columns, measure_files
 from unsnarl.files.records import RecordSource, read_records
-from unsnarl.files.rows import count_rows
 from unsnarl.files.session import Session
 from unsnarl.interning import Interned, Into, PairStore, Settled, intern, settle
 from unsnarl.model import SCORE_UNITS, to_score_units
@@ -120,7 +119,7 @@ def _count_settled(settled: Settled) -> dict[str, int]:
 
 def _count_records(records: RecordSource, joint: bool, survey: Survey) -> bool:
     """Count the rows of RECORDS; False where they cannot be read."""
-    n_rows = survey.attempt(lambda: count_rows(records.session, records.pick_views(joint)))
+    n_rows = survey.attempt(lambda: records.pick_rows(joint).count())
     survey.facts |= {} if n_rows is None else {"n_record_rows": n_rows}
     return n_rows is not None
 
