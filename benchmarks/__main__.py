@@ -154,6 +154,12 @@ def _run_table(name: str, quick: bool, repeats: int, wanted: published.Wanted, k
     return {**result, "cases": [_run_case(case, repeats) for case in TABLES[name](quick)]}
 
 
+def _show_published(result: dict[str, Any], pictures: str) -> str:
+    """Write the table of whole programs, and the link to its picture."""
+    picture = f"![Time and peak memory of each program against the number of pairs]({pictures}/{PICTURE.name})"
+    return f"{published.as_table(result['cases'])}\n\n{picture}"
+
+
 def _as_text(name: str, result: dict[str, Any]) -> str:
     """Write one table with its title and where it was measured."""
     if name == "startup":
@@ -161,9 +167,9 @@ def _as_text(name: str, result: dict[str, Any]) -> str:
     elif name in bhc.TITLES:
         body = bhc.show_table(name, result)
     elif name == "published":
-        body = f"{published.as_table(result['cases'])}\n\n![Time and peak memory against pairs](pictures/published.svg)"
+        body = f"{published.EXPLAINED}\n\n{_show_published(result, 'pictures')}"
     elif name == "forecast":
-        body = forecast.as_table(result["cases"])
+        body = f"{forecast.EXPLAINED}\n\n{forecast.as_table(result['cases'])}"
     elif name == "growth":
         body = tables.growth(result["cases"])
     else:
@@ -179,8 +185,11 @@ def _write(results: dict[str, Any], measured: list[str]) -> None:
         PICTURE.write_text(published.as_picture(results["published"]["cases"]))
     for name in measured:
         tables.write_block(PAGE, name, _as_text(name, results[name]))
-    if README.exists() and "<!-- bench:summary -->" in README.read_text():
+    page = README.read_text() if README.exists() else ""
+    if "<!-- bench:summary -->" in page:
         tables.write_block(README, "summary", tables.summary(results))
+    if "<!-- bench:published -->" in page and "published" in results:
+        tables.write_block(README, "published", _show_published(results["published"], "docs/pictures"))
 
 
 def main() -> None:
@@ -194,10 +203,11 @@ def main() -> None:
     parser.add_argument("--method", choices=published.NAMES, action="append", help=only.format("program"))
     parser.add_argument("--size", type=int, action="append", help=only.format("number of pairs"))
     parser.add_argument("--inputs", type=Path, help="folder with the files of `published`, a folder for each size")
+    parser.add_argument("--longest", type=float, help="processor seconds a program of `published` may take")
     given = parser.parse_args()
     chosen = given.only or names
     sizes, methods = tuple(given.size or published.SIZES), tuple(given.method or published.NAMES)
-    wanted = published.Wanted(sizes, methods, inputs=given.inputs)
+    wanted = published.Wanted(sizes, methods, inputs=given.inputs, longest=given.longest)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in chosen:
         repeats = 1 if given.quick else given.repeats

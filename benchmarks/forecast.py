@@ -28,6 +28,10 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 FACTOR = 1.5
 """What `check` says should be within this factor of what is measured."""
 
+EXPLAINED = """`check` reads, interns and settles as `cluster` does, so that much is measured and not forecast;
+linkage and writing follow from what was counted, and from how fast this machine does a little work of the same
+kind. Each input is looked over, and then clustered."""
+
 GRAPHS: dict[str, Callable[[], Graph]] = {
     "many components": many_components,
     "complete, 4,000 records": lambda: complete(4000),

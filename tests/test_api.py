@@ -176,11 +176,16 @@ class Recorder:
         pass
 
 
-def test_progress_is_told() -> None:
+def test_progress_is_told_of_every_phase_that_run_json_has(tmp_path: Path) -> None:
     recorder = Recorder()
-    unsnarl.cluster(as_dicts(), progress=recorder)
-    assert recorder.phases[:4] == ["opening", "loading kernels", "reading", "finding components"]
-    assert len(recorder.phases) >= 5
+    records = [{"id": name} for name in "ABCDEF"]
+    unsnarl.cluster(as_dicts(), records, progress=recorder).write(tmp_path / "run", progress=recorder)
+    begun = ["opening", "loading kernels", "reading records", "reading", "sorting ids", "ruling", "finding components"]
+    assert recorder.phases[:7] == begun and recorder.phases[-1] == "writing"
+    phases = json.loads((tmp_path / "run" / "run.json").read_text())["phases"]
+    assert set(phases) <= set(recorder.phases) and list(phases)[-1] == "writing"
+    for phase in phases.values():
+        assert phase["seconds"] >= 0 and phase["processor_seconds"] >= 0 and phase["peak_memory_bytes"] > 1_000_000
 
 
 # --- for users of SciPy -------------------------------------------------------------------------

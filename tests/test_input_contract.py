@@ -268,7 +268,7 @@ def test_json_lines_and_several_files(job: Job) -> None:
 
 def test_more_memory_than_allowed(job: Job) -> None:
     pairs = job.write("pairs.csv", HEADER + "".join(f"r{i},r{i + 1},0.9\n" for i in range(40_000)))
-    code, answer, err = job.cluster(pairs, "--memory-limit", "12MB")
+    code, answer, err = job.cluster(pairs, "--memory-limit", "6MB")
     assert (code, answer["error"]["code"]) == (5, "resource")
     assert "--memory-limit" in err
     assert not (job.folder / "run1").exists()

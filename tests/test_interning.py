@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from strategies import SMALL
 from unsnarl.files.pairs import read_pairs
 from unsnarl.files.records import read_records
 from unsnarl.files.session import Session
@@ -56,16 +57,17 @@ def test_unicode_forms_are_different_ids(tmp_path):
 
 @pytest.mark.parametrize(("threads", "memory"), [(1, None), (2, None), (4, "200MB")])
 def test_threads_and_memory_change_nothing(tmp_path, threads, memory):
+    n_rows = 20_000 if SMALL else 300_000
     with Session() as session:
         path = tmp_path / "p.parquet"
         session.run(
             "COPY (SELECT 'r' || (i * 7919 % 40000) AS id_l, 'r' || (i * 104729 % 40009) AS id_r, "
-            f"i % 1000 / 1000 AS score FROM range(300000) AS t(i)) TO '{path}'"
+            f"i % 1000 / 1000 AS score FROM range({n_rows}) AS t(i)) TO '{path}'"
         )
     with Session(threads=threads, memory_limit=memory, temp_dir=tmp_path) as session:
         interned = intern(session, read_pairs(session, path, Settings()), None, Settings())
     texts = interned.ids.texts()
-    numbers = np.arange(300000)
+    numbers = np.arange(n_rows)
     left = np.char.add("r", (numbers * 7919 % 40000).astype(str))
     right = np.char.add("r", (numbers * 104729 % 40009).astype(str))
     assert (texts[:-1] < texts[1:]).all()

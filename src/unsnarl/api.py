@@ -119,7 +119,7 @@ def cluster(
     with clock.phase("cutting"):
         clustering = dendrogram.cut_forest(forest, chosen.cut)
         names = name_clusters(given.ids, clustering, previous, chosen.content_ids)
-    with clock.time("weighing decisions"):
+    with clock.phase("weighing decisions"):
         decided, is_unchanged = weigh_decisions(given, (forest, clustering), chosen)
     table = {**table, "content_hash": contents.settle(is_unchanged)}
     found = make_findings(chosen, given, table, (forest, clustering), clock.phases)

@@ -276,6 +276,11 @@ class Into:
         if self.store.progress is not None:
             self.store.progress.start(phase, total, unit)
 
+    def finish(self) -> None:
+        """Say that the last phase has ended."""
+        if self.store.progress is not None:
+            self.store.progress.finish()
+
 
 def _show_ids(session: Engine, ids: Ids, n_known: int) -> str:
     """Show SQL the ids of the first `n_known` records in the dictionary's order, as a table with the column id."""
@@ -325,8 +330,7 @@ def intern(
     else:
         pairs.stream(reader.take)
     reader.flush()
-    if store.progress is not None:
-        store.progress.finish()
+    into.begin("sorting ids", 0, "")
     n_bad = int(store.tally[N_BAD])
     is_unknown = store.tally[N_UNKNOWN] or (not adds and len(dictionary) > n_known)
     if is_unknown or store.tally[N_EMPTY] or (n_bad and settings.on_bad_score == "error"):
@@ -335,4 +339,5 @@ def intern(
     new = np.flatnonzero(order >= n_known) if records is not None else np.zeros(0, dtype=np.int64)
     tally = {"n_rows": reader.n_rows, "n_bad_scores": n_bad, "n_unknown_ids": len(new)}
     added = tuple(ids[int(index)] for index in new[:N_EXAMPLES])
+    into.finish()
     return Interned(store, order, len(ids), ids, tally, added, dictionary)

@@ -221,7 +221,7 @@ def read_rows(session: Session, opened: Opened, settings: Settings, clock: Clock
         store = PairStore(share_memory(settings.memory_limit).store_bytes, settings.temp_dir, clock.progress)
         rows = intern(session, opened.pairs, opened.records, settings, Into(store))
     opened.start_checksums(settings.checksums)
-    with clock.time("ruling"), collector_at_rest():
+    with clock.phase("ruling"), collector_at_rest():
         ruling, n_lowered = apply_rules(opened, rows, settings)
         rows, ties = dataclasses.replace(rows, known=None), None if ruling is None else ruling.ties()
     settled = clock.run(
