@@ -199,7 +199,7 @@ def _panel(cases: list[dict[str, Any]], field: str, scale: float, at: tuple[int,
         y = place(10**first, 10.0**power)[1]
         drawn.append(f'<line x1="{left + 50}" x2="{left + 310}" y1="{y:.1f}" y2="{y:.1f}" class="g"/>')
         drawn.append(f'<text x="{left + 44}" y="{y + 4:.1f}" class="e">{10.0**power:g}</text>')
-    drawn += [f'<text x="{place(n, 10.0**low)[0]:.1f}" y="268" class="m">{n / 1e6:g}</text>' for n in sizes]
+    drawn += [f'<text x="{place(n, 10.0**low)[0]:.1f}" y="268" class="m">{n / 1e6:g} M</text>' for n in sizes]
     for method, line in points.items():
         if not line:
             continue
@@ -220,8 +220,8 @@ def as_picture(cases: list[dict[str, Any]]) -> str:
         "@media(prefers-color-scheme:dark){text{fill:#9198a1}.t{fill:#f0f6fc}}"
     )
     body = [
-        *_panel(cases, "seconds", 1.0, (0, "seconds, against million pairs")),
-        *_panel(cases, "peak_bytes", 1e9, (330, "peak memory in GB, against million pairs")),
+        *_panel(cases, "seconds", 1.0, (0, "seconds")),
+        *_panel(cases, "peak_bytes", 1e9, (330, "peak memory, GB")),
     ]
     for number, (method, name) in enumerate(NAMES.items()):
         y = 296 + 18 * number
@@ -229,9 +229,5 @@ def as_picture(cases: list[dict[str, Any]]) -> str:
         body.append(f'<text x="72" y="{y}">{name}</text>')
     height = 300 + 18 * len(NAMES)
     opening = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 660 {height}" role="img">'
-    return (
-        "\n".join(
-            [opening, "<title>Time and peak memory against pairs</title>", f"<style>{style}</style>", *body, "</svg>"]
-        )
-        + "\n"
-    )
+    title = "<title>Time and peak memory against pairs, in millions (M)</title>"
+    return "\n".join([opening, title, f"<style>{style}</style>", *body, "</svg>", ""])
