@@ -130,7 +130,7 @@ def fit(cases: list[dict[str, Any]]) -> dict[str, Any]:
     for constant, (phase, unit) in asked.items():
         rows = [{name: getattr(work, name) for name in getattr(forecast, constant)} for work in works]
         found[constant] = _fit(rows, [case["phases"][phase][unit] for case in cases], weight)
-    counted = ("opening", "loading kernels", "reading", "finding components", *(phase for phase, _ in asked.values()))
+    counted = ("opening", "reading", "finding components", *(phase for phase, _ in asked.values()))
     rest = [c["cluster"]["seconds"] - sum(c["phases"][phase]["seconds"] for phase in counted) for c in cases]
     return {"START_SECONDS": float(f"{np.median(rest):.2g}"), **found}
 

@@ -27,8 +27,8 @@ from unsnarl.report.timing import Clock
 from unsnarl.settings import Settings
 
 N_BINS = 10
-_MEASURED = ("opening", "loading kernels", "reading", "finding components")
-"""Phases that `cluster` has too, and that take there what they took here."""
+_MEASURED = ("opening", "reading", "finding components")
+"""Phases that `cluster` has too, and that take there what they took here; kernels may have been compiled just now."""
 
 Opened = TypeVar("Opened")
 
