@@ -28,7 +28,7 @@ from unsnarl.settings import Settings
 
 N_BINS = 10
 _MEASURED = ("opening", "reading", "finding components")
-"""Phases that `cluster` has too, and that take there what they took here; kernels may have been compiled just now."""
+"""Phases that take in `cluster` what they took here; kernels may have been compiled just now, once and for all."""
 
 Opened = TypeVar("Opened")
 
