@@ -29,9 +29,16 @@ _MAX_WORDS = 2**32
 _FIRST_TEXTS = 1 << 14
 
 
+def _make_zeros(n_items: int, dtype: Any) -> NDArray[Any]:
+    """Make zeros of 8 bytes each, the first at the beginning of a line of memory."""
+    array = np.zeros(n_items + kernels.LINE - 1, dtype=dtype)
+    first = -(array.ctypes.data // 8) % kernels.LINE
+    return array[first : first + n_items]
+
+
 def _stretch(array: NDArray[Any], n_items: int) -> NDArray[Any]:
     """Give a longer copy, zeros at its end."""
-    longer = np.zeros(n_items, dtype=array.dtype)
+    longer = _make_zeros(n_items, array.dtype)
     longer[: len(array)] = array
     return longer
 
@@ -40,7 +47,7 @@ def make_room() -> columns.Room:
     """Make room for one thread to look ids up."""
     n_rows = columns.AT_ONCE_ROWS
     starts, lengths = (np.empty(n_rows, dtype=np.int64) for _ in range(2))
-    hashes, slots = (np.empty(kernels.AT_ONCE + 1, dtype=np.uint64) for _ in range(2))
+    hashes, slots = (np.empty(kernels.AT_ONCE, dtype=np.uint64) for _ in range(2))
     return columns.Room(
         starts, lengths, np.empty(n_rows * columns.DIGIT_WORDS, dtype=np.uint64), kernels.Found(hashes, slots)
     )
@@ -63,9 +70,9 @@ class Dictionary:
         state = np.zeros(kernels.N_STATE, dtype=np.int64)
         state.view(np.uint64)[kernels.MASK] = mask
         state.view(np.uint64)[kernels.KEY] = secrets.randbits(64) if key is None else key
-        state[kernels.N_WORDS] = 1
+        state[kernels.N_WORDS] = kernels.LINE
         self._texts = kernels.Texts(
-            np.zeros(_FIRST_TEXTS * 4, dtype=np.uint64),
+            _make_zeros(_FIRST_TEXTS * 4, np.uint64),
             np.zeros(_FIRST_TEXTS, dtype=np.int64),
             np.zeros(_FIRST_TEXTS * 2, dtype=np.uint64),
             state,
@@ -125,9 +132,10 @@ class Dictionary:
         """
         arena, places, slots, state = self._texts
         n_texts, n_words = (int(state[which]) for which in (kernels.N_TEXTS, kernels.N_WORDS))
-        if n_words + longest // 8 + 2 > len(arena):
+        needed = n_words + longest // 8 + 2 + kernels.LINE
+        if needed > len(arena):
             arena = _stretch(arena[:n_words], min(_MAX_WORDS, _GROWTH * len(arena) + longest // 8 + 2))
-        if n_words + longest // 8 + 2 > len(arena):
+        if needed > len(arena):
             raise ResourceError("The ids are longer, all together, than one run can hold (34 GB).", hint="Split them.")
         if n_texts == len(places):
             places = _stretch(places, _GROWTH * len(places))
