@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import threading
 from typing import Any
@@ -43,14 +44,17 @@ def _stretch(array: NDArray[Any], n_items: int) -> NDArray[Any]:
     return longer
 
 
+def make_found() -> kernels.Found:
+    """Make room for one thread to look some texts up."""
+    hashes, slots = (np.empty(kernels.AT_ONCE, dtype=np.uint64) for _ in range(2))
+    return kernels.Found(hashes, slots)
+
+
 def make_room() -> columns.Room:
     """Make room for one thread to look ids up."""
     n_rows = columns.AT_ONCE_ROWS
     starts, lengths = (np.empty(n_rows, dtype=np.int64) for _ in range(2))
-    hashes, slots = (np.empty(kernels.AT_ONCE, dtype=np.uint64) for _ in range(2))
-    return columns.Room(
-        starts, lengths, np.empty(n_rows * columns.DIGIT_WORDS, dtype=np.uint64), kernels.Found(hashes, slots)
-    )
+    return columns.Room(starts, lengths, np.empty(n_rows * columns.DIGIT_WORDS, dtype=np.uint64), make_found())
 
 
 class Dictionary:
@@ -114,6 +118,29 @@ class Dictionary:
             if columns.number_rows(MEMORY, rows, self._texts, out, room) and adds:
                 self.add_column(rows[0], out[0], room)
                 self.add_column(rows[1], out[1], room)
+
+    def number_spans(self, spans: kernels.Spans, adds: bool, numbers: Index, found: kernels.Found) -> None:
+        """Write the number of each of some texts, as `number` gives it.
+
+        found  of this thread
+        """
+        if not kernels.look_up(spans, self._texts, numbers, found) or not adds:
+            return
+        done = 0
+        with self._adding:
+            while True:
+                done = kernels.add_absent(spans, done, self._texts, numbers)
+                if done == len(numbers):
+                    return
+                self._enlarge(int(spans.lengths[done]))
+
+    def list_wide(self, first: int) -> list[bytes]:
+        """List the texts from number `first` on in which there is more than ASCII."""
+        numbers = np.empty(len(self) - first + 1, dtype=np.int32)
+        n_found = kernels.find_wide(self._texts.arena, self._texts.places, first, len(self), numbers)
+        packed = self.unsorted().pack(numbers[:n_found])
+        content, ends = packed.to_bytes().tobytes(), packed.offsets.tolist()
+        return [content[start:stop] for start, stop in itertools.pairwise(ends)]
 
     def add_column(self, column: NDArray[np.int64], numbers: Index, room: columns.Room) -> None:
         """Add the ids of the rows whose number is ABSENT, and write their numbers."""

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from unsnarl.errors import ResourceError, UnsnarlError
 from unsnarl.files.arrow import Column, Table
 from unsnarl.files.direct import Addresses
+from unsnarl.files.footers import Group, UnplainError
+from unsnarl.interning.crew import run_side_by_side
 from unsnarl.interning.dictionary import Dictionary, make_room
 from unsnarl.interning.ids import Ids
 from unsnarl.interning.memory import describe, describe_batch
+from unsnarl.interning.pages import GroupReader, refuse_undecodable
 from unsnarl.interning.store import Columns, PairStore
-from unsnarl.kernels.columns import FIRST
+from unsnarl.kernels.columns import FIRST, Room
 from unsnarl.kernels.partitions import N_BAD, N_EMPTY, N_UNKNOWN
 from unsnarl.model import Index
 from unsnarl.settings import Settings
@@ -31,6 +34,10 @@ BATCH_ROWS = 100_000
 
 class Engine(Protocol):
     """What is asked of a session: run SQL, name tables, show it a table of ours."""
+
+    @property
+    def threads(self) -> int:
+        """Processors to use."""
 
     def register(self, stem: str, frame: object) -> str:
         """Show SQL a table."""
@@ -74,6 +81,13 @@ class PairRows(Protocol):
     @property
     def has_numbers(self) -> bool:
         """Say whether ids come as 64-bit whole numbers, not as texts."""
+
+    def find_groups(self) -> list[Group]:
+        """List where ids and scores lie in files. Raises UnplainError where the engine must read them."""
+
+    @property
+    def is_distance(self) -> bool:
+        """Say whether a score of 0 is the best."""
 
     @property
     def can_scan(self) -> bool:
@@ -223,14 +237,37 @@ class _Reader:
             columns[:, FIRST] += BLOCK_ROWS
 
     def _number_some(self, columns: NDArray[np.int64], n_rows: int) -> None:
-        """Number at most a block of rows."""
+        def write(out: Columns, room: Room) -> None:
+            self._dictionary.number_rows(columns, self._adds, out, room)
+
+        self._fill(n_rows, write)
+
+    def take_groups(self, groups: Sequence[Group], threads: int, is_distance: bool) -> None:
+        """Number the ids of groups of rows of files. Raises UnplainError."""
+        idle: list[GroupReader] = []
+
+        def take_group(number: int) -> None:
+            reader = idle.pop() if idle else GroupReader(self._dictionary, self._adds, is_distance)
+            self._fill(groups[number].n_rows, lambda out, _: reader.read(groups[number], out))
+            idle.append(reader)
+
+        n_known = len(self._dictionary)
+        try:
+            run_side_by_side(take_group, len(groups), threads)
+        finally:
+            for reader in idle:
+                reader.close()
+        refuse_undecodable(self._dictionary.list_wide(n_known))
+
+    def _fill(self, n_rows: int, write: Callable[[Columns, Room], None]) -> None:
+        """Have at most a block of rows written."""
         try:
             block = self._idle.pop()
         except IndexError:
             block = _Block()
         if block.n_rows + n_rows > BLOCK_ROWS:
             self._store.add(*block.take_rows())
-        self._dictionary.number_rows(columns, self._adds, block.next_rows(n_rows), block.room)
+        write(block.next_rows(n_rows), block.room)
         block.n_rows += n_rows
         self._idle.append(block)
         if len(self._dictionary) > MAX_RECORDS:
@@ -270,6 +307,40 @@ def _refuse_rows(session: Engine, pairs: PairRows, dictionary: Dictionary, allow
     raise _changed()
 
 
+def _read_all(
+    session: Engine,
+    pairs: PairRows,
+    records: RecordRows | None,
+    store: PairStore,
+    adds: bool,
+    groups: Sequence[Group] | None,
+) -> tuple[Dictionary, int, int]:
+    """Read RECORDS, then PAIRS; gives the dictionary, how many ids RECORDS have, and how many rows PAIRS.
+
+    adds    True where PAIRS may have further ids
+    groups  where PAIRS lie, to take them from there; None to have the engine read them
+
+    Raises UnplainError where the engine must.
+    """
+    dictionary = Dictionary()
+    if records is not None:
+        _read_records(pairs, records, dictionary)
+    n_known = len(dictionary)
+    reader = _Reader(dictionary, store, adds, pairs.has_numbers)
+    if store.progress is not None:
+        store.progress.start("reading", pairs.count_quickly(), "rows")
+    if groups is not None:
+        reader.take_groups(groups, session.threads, pairs.is_distance)
+    elif pairs.can_scan:
+        pairs.scan(reader.take_places)
+    else:
+        pairs.stream(reader.take)
+    reader.flush()
+    if store.progress is not None:
+        store.progress.finish()
+    return dictionary, n_known, reader.n_rows
+
+
 def intern(
     session: Engine, pairs: PairRows, records: RecordRows | None, settings: Settings, store: PairStore | None = None
 ) -> Interned:
@@ -282,27 +353,18 @@ def intern(
     Cost: one pass over each, and a sort of the ids; 12 bytes a pair, and some 70 bytes a record more than its text.
     """
     _raise_first(pairs.find_type_problems(records))
-    dictionary = Dictionary()
-    if records is not None:
-        _read_records(pairs, records, dictionary)
-    n_known = len(dictionary)
-    adds = records is None or settings.allow_unknown_ids
     store = PairStore() if store is None else store
-    reader = _Reader(dictionary, store, adds, pairs.has_numbers)
-    if store.progress is not None:
-        store.progress.start("reading", pairs.count_quickly(), "rows")
-    if pairs.can_scan:
-        pairs.scan(reader.take_places)
-    else:
-        pairs.stream(reader.take)
-    reader.flush()
-    if store.progress is not None:
-        store.progress.finish()
+    adds = records is None or settings.allow_unknown_ids
+    try:
+        dictionary, n_known, n_rows = _read_all(session, pairs, records, store, adds, pairs.find_groups())
+    except UnplainError:
+        store.restart()
+        dictionary, n_known, n_rows = _read_all(session, pairs, records, store, adds, None)
     n_bad = int(store.tally[N_BAD])
     if store.tally[N_UNKNOWN] or store.tally[N_EMPTY] or (n_bad and settings.on_bad_score == "error"):
         _refuse_rows(session, pairs, dictionary, adds)
     ids, order = dictionary.sort()
     new = np.flatnonzero(order >= n_known) if records is not None else np.zeros(0, dtype=np.int64)
-    tally = {"n_rows": reader.n_rows, "n_bad_scores": n_bad, "n_unknown_ids": len(new)}
+    tally = {"n_rows": n_rows, "n_bad_scores": n_bad, "n_unknown_ids": len(new)}
     added = tuple(ids[int(index)] for index in new[:N_EXAMPLES])
     return Interned(store, order, len(ids), ids, tally, added, dictionary)

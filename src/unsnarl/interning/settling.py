@@ -6,12 +6,13 @@ Every step works on one partition at a time; partitions are independent, so it d
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unsnarl.interning.crew import run_side_by_side
 from unsnarl.interning.reading import Interned
 from unsnarl.interning.store import N_PARTITIONS, Columns, PairStore
 from unsnarl.kernels import canonical_pairs as canonical
@@ -56,36 +57,6 @@ class Settled:
     n_conflicts: int
     repeated: PairList
     conflicts: PairList
-
-
-def run_side_by_side(work: Callable[[int], None], n_items: int, threads: int) -> None:
-    """Call `work` with 0 .. n_items - 1 on some threads; the first error ends it, and is raised here.
-
-    The threads are daemons: an interrupted caller leaves at once.
-    """
-    numbers = iter(range(n_items))
-    lock = threading.Lock()
-    failures: list[BaseException] = []
-
-    def go_on() -> None:
-        while not failures:
-            with lock:
-                number = next(numbers, None)
-            if number is None:
-                return
-            try:
-                work(number)
-            except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
-                failures.append(error)
-
-    crew = [threading.Thread(target=go_on, daemon=True) for _ in range(threads)]
-    for thread in crew:
-        thread.start()
-    for thread in crew:
-        while thread.is_alive():
-            thread.join(timeout=0.5)
-    if failures:
-        raise failures[0]
 
 
 def _sort_rows(rows: Sequence[Index]) -> Columns:

@@ -110,7 +110,7 @@ class PairStore:
         self.progress = progress
         self.tally = np.zeros(kernels.N_TALLIES, dtype=np.int64)
         self._lock = threading.Lock()
-        self._room_bytes = room_bytes
+        self._allowed_bytes = self._room_bytes = room_bytes
         self._folder = folder
         self._blocks: list[tuple[_Block, NDArray[np.int64]]] = []
         self._n_kept = np.zeros(N_PARTITIONS, dtype=np.int64)
@@ -149,6 +149,12 @@ class PairStore:
         """Let all rows go."""
         self._blocks.clear()
         self._n_kept[:] = 0
+
+    def restart(self) -> None:
+        """Be as new."""
+        self.clear()
+        self.tally[:] = 0
+        self._room_bytes = self._allowed_bytes
 
     def block(self, number: int) -> Columns:
         """Give the rows of one block; those with a negative score are none. Not to be written to."""

@@ -25,6 +25,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 # Neither the option that turns reference counting off nor the configuration is in the compiler's type hints.
 _compile: Any = numba.njit
 _intrinsic: Any = intrinsic
+_declare: Any = cgutils.get_or_insert_function
 _compiler_config: Any = config
 
 
@@ -113,7 +114,7 @@ def _compile_prefetch(_: Any, words: Any, place: Any) -> Any:
         byte = _name_byte(context, builder, signature.args[0], arguments, 8)
         number = ir.IntType(32)
         form = ir.FunctionType(ir.VoidType(), [byte.type, number, number, number])
-        ask = cgutils.get_or_insert_function(builder.module, form, "llvm.prefetch.p0")
+        ask = _declare(builder.module, form, "llvm.prefetch.p0")
         builder.call(ask, [byte, number(0), number(3), number(1)])
         return context.get_dummy_value()
 
@@ -129,5 +130,5 @@ def _ignore(words: Any, place: Any) -> None:
     """Do what `prefetch` does, without the compiler."""
 
 
-word_at: Any = _read_word_at if config.DISABLE_JIT else _intrinsic(_compile_word_at)
-prefetch: Any = _ignore if config.DISABLE_JIT else _intrinsic(_compile_prefetch)
+word_at: Any = _read_word_at if _compiler_config.DISABLE_JIT else _intrinsic(_compile_word_at)
+prefetch: Any = _ignore if _compiler_config.DISABLE_JIT else _intrinsic(_compile_prefetch)

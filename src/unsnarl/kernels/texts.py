@@ -34,6 +34,7 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _ZERO, _ONE, _THREE, _SEVEN, _EIGHT, _LAST = (np.uint64(i) for i in (0, 1, 3, 7, 8, 64))
 _HALF = np.uint64(32)
+_TOP_BITS = np.uint64(0x8080808080808080)
 _LOW = np.uint64(2**32 - 1)
 
 
@@ -233,6 +234,22 @@ def add_absent(spans: Spans, begin: int, texts: Texts, numbers: Int32) -> int:
             texts.slots[slot] = found
         numbers[i] = np.int64(texts.arena[found & _LOW] >> _HALF)
     return len(spans.starts)
+
+
+@kernel
+def find_wide(arena: Words, places: Int64, first: int, stop: int, numbers: Int32) -> int:
+    """List the texts of numbers first .. stop - 1 that have a byte of 128 or more; count them.
+
+    Needs: numbers has room for one more than all. Overwrites: numbers. Each turn: those before i are listed.
+    """
+    n_found = 0
+    for i in range(first, stop):
+        place, wide = places[i], _ZERO
+        for k in range(place + 1, place + 1 + ((np.int64(arena[place] & _LOW) + 7) >> 3)):
+            wide |= arena[k] & _TOP_BITS
+        numbers[n_found] = i
+        n_found += 1 if wide != _ZERO else 0
+    return n_found
 
 
 @kernel
