@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from unsnarl.interning.crew import run_side_by_side
 from unsnarl.interning.reading import Interned
+from unsnarl.interning.sorting import sort_by
 from unsnarl.interning.store import N_PARTITIONS, Columns, PairStore
 from unsnarl.kernels import canonical_pairs as canonical
 from unsnarl.kernels import partitions as kernels
@@ -199,8 +200,10 @@ def _rename(rows: Interned, rank_of: Index, parent: Index, inside: Columns) -> t
     # Of several values the last one stays: the smallest rank.
     name_of[roots[::-1]] = np.arange(rows.n_records - 1, -1, -1, dtype=np.int32)
     left, right = rank_of[inside[0]], rank_of[inside[1]]
-    pairs = _sort_rows([np.minimum(left, right), np.maximum(left, right), inside[2]])
-    return Components(name_of[roots]), Pairs(*pairs, rows.n_records)
+    left, right, score = np.minimum(left, right), np.maximum(left, right), inside[2]
+    # Each pair is there once by now.
+    order = sort_by(left, rows.n_records, sort_by(right, rows.n_records))
+    return Components(name_of[roots]), Pairs(left[order], right[order], score[order], rows.n_records)
 
 
 def settle(rows: Interned, threshold: float, on_conflict: str, threads: int, ties: Ties | None = None) -> Settled:

@@ -27,6 +27,8 @@ from unsnarl.kernels.jit import kernel, prefetch, word_at
 
 N_TEXTS, N_WORDS, MASK, KEY, N_STATE = 0, 1, 2, 3, 4
 AT_ONCE = 256
+AHEAD = 32
+"""Texts that are asked for before they are needed, where one after the other is copied."""
 LINE = 8
 """Words that come from main memory at once."""
 ABSENT, EMPTY = -1, -2
@@ -274,7 +276,10 @@ def measure_texts(arena: Words, places: Int64, numbers: Int32, ends: Int64) -> N
     Needs: numbers are of texts; ends int64[len(numbers) + 1], ends[0] 0. Overwrites: ends. Each turn: ends[0 .. i + 1]
     are right.
     """
+    last = len(numbers) - 1
     for i in range(len(numbers)):
+        prefetch(places, numbers[min(i + 2 * AHEAD, last)])
+        prefetch(arena, places[numbers[min(i + AHEAD, last)]])
         ends[i + 1] = ends[i] + np.int64(arena[places[numbers[i]]] & _LOW)
 
 
@@ -285,7 +290,9 @@ def copy_texts(arena: Words, places: Int64, numbers: Int32, ends: Int64, out: Wo
     Needs: ends as measure_texts wrote it; out all 0, a word longer than needed. Overwrites: out.
     Each turn: texts 0 .. i are copied.
     """
+    last = len(numbers) - 1
     for i in range(len(numbers)):
+        prefetch(arena, places[numbers[min(i + AHEAD, last)]])
         place = np.uint64(places[numbers[i]])
         at, stop = np.uint64(ends[i]), np.uint64(ends[i + 1])
         while at < stop:
@@ -304,7 +311,9 @@ def read_words(arena: Words, places: Int64, numbers: Int32, depth: int, words: W
     Needs: numbers are of texts. Overwrites: words. Each turn: words[0 .. i] are written. Ties: a text that ends earlier
     looks as if zeros followed; lengths tell the two apart.
     """
+    last = len(numbers) - 1
     for i in range(len(numbers)):
+        prefetch(arena, places[numbers[min(i + AHEAD, last)]])
         place = places[numbers[i]]
         n_words = (np.int64(arena[place] & _LOW) + 7) // 8
         word = arena[place + 1 + depth] if depth < n_words else np.uint64(0)
