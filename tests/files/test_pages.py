@@ -1,4 +1,4 @@
-"""Ids taken from the pages of Parquet files are those the engine reads; what is not plain, or damaged, is left to it."""
+"""Ids taken from the pages of Parquet files are those the engine reads; what is not plain is left to it."""
 
 from __future__ import annotations
 
