@@ -68,6 +68,7 @@ TWINS = {
     "digests": "lineage",
     "texts": "interning",
     "columns": "interning",
+    "pages": "interning",
     "partitions": "interning",
     "canonical_pairs": "graphs",
     "connected_components": "graphs",

@@ -47,6 +47,7 @@ def _read_input(asked: Asked, settings: Settings, clock: Clock, resume: str | No
             with solve.collector_at_rest():
                 decided = None if asked.decisions is None else read_decisions(asked.decisions)
             opened = Opened(source, records, decided)
+            opened.start_checksums(settings.checksums)
             given = load_input(resume, opened, settings)
         clock.run("loading kernels", solve.load_kernels)
         if given is None:

@@ -39,3 +39,36 @@ def partition(rows: list[tuple[int, int, int]]) -> tuple[list[tuple[int, int, in
 def repeated(pairs: list[tuple[int, int]]) -> list[bool]:
     """Say of each pair whether it is there more than once."""
     return [pairs.count(pair) > 1 for pair in pairs]
+
+
+def sort_places(keys: list[int], places: list[int]) -> list[int]:
+    """Sort places by their key, those of one key as they are given."""
+    return sorted(places, key=lambda place: keys[place])
+
+
+def find_texts(page: bytes) -> list[bytes]:
+    """Read texts that each have their length before them, in four bytes."""
+    texts = []
+    while page:
+        length = int.from_bytes(page[:4], "little")
+        texts.append(page[4 : 4 + length])
+        page = page[4 + length :]
+    return texts
+
+
+def pack_runs(runs: list[list[int]], n_bits: int) -> bytes:
+    """Pack numbers: a run of one value as its length and the value, any other of eight (or 16, 24 ...) bit by bit."""
+    packed = b""
+    for run in runs:
+        if len(set(run)) == 1:
+            packed += _pack_length(2 * len(run)) + run[0].to_bytes((n_bits + 7) // 8, "little")
+        else:
+            assert len(run) % 8 == 0
+            bits = sum(value << n_bits * i for i, value in enumerate(run))
+            packed += _pack_length(2 * (len(run) // 8) + 1) + bits.to_bytes(len(run) * n_bits // 8, "little")
+    return packed
+
+
+def _pack_length(number: int) -> bytes:
+    low, rest = number & 127, number >> 7
+    return bytes([low | 128]) + _pack_length(rest) if rest else bytes([low])

@@ -12,6 +12,8 @@ def main() -> None:
     answer_signals_early()
     # Kernels run no slower so (docs/benchmarks.md), and the first run on a machine compiles a fifth faster.
     os.environ.setdefault("NUMBA_OPT", "1")
+    # NumPy is used for no algebra: its threads for it would only wait, and take turns at that.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from unsnarl.cli.commands import main as run_commands
 
     run_commands()

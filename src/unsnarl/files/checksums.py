@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import sys
 import threading
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -69,8 +71,18 @@ def _compare(described: list[dict[str, Any]], expected: dict[str, str], listed_i
         raise InputError(f"{listed_in} does not name all files.", examples=missing, hint="Make the list anew.")
 
 
+_NICE = 19
+
+
+def _give_way() -> None:
+    """Let the other threads of this process go first, where a thread can have a priority of its own."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
 class Described:
-    """What run.json says of the inputs, found out in the background: hashing keeps a processor busy for a while.
+    """What run.json says of the inputs, found out in the background, by a processor that has nothing else to do.
 
     inputs     (role, source) each, as ("pairs", PairSource); None for what was not given
     checksums  file of sums that the inputs must agree with, or None
@@ -83,6 +95,7 @@ class Described:
         listed = [(role, source) for role, source in inputs if source is not None]
 
         def work() -> None:
+            _give_way()
             try:
                 self._outcome.append(describe_inputs(listed))
             except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)

@@ -78,12 +78,18 @@ class _Library:
         raise AttributeError(name)
 
 
+def find_library() -> str | None:
+    """Find the library that Python's DuckDB is, or None."""
+    found = importlib.util.find_spec("_duckdb") or importlib.util.find_spec("duckdb.duckdb")
+    return None if found is None else found.origin
+
+
 @cache
 def _load() -> _Library | None:
-    """Find the interface in the library that Python's DuckDB is, or None."""
-    found = importlib.util.find_spec("_duckdb") or importlib.util.find_spec("duckdb.duckdb")
+    """Load the interface, or None where there is none."""
+    path = find_library()
     try:
-        return None if found is None or found.origin is None else _Library(found.origin)
+        return None if path is None else _Library(path)
     except (OSError, AttributeError):
         return None
 

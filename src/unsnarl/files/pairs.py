@@ -10,12 +10,15 @@ from unsnarl.errors import InputError
 from unsnarl.files.arrow import Column
 from unsnarl.files.columns import PairColumns, find_pair_columns
 from unsnarl.files.direct import Take
+from unsnarl.files.footers import BYTE_ARRAY, DOUBLE, Group, UnplainError
 from unsnarl.files.identifiers import EITHER, NO_NUMBER, TEXT, WHOLE, read_id, read_number
+from unsnarl.files.pages import find_groups
+from unsnarl.files.parts import Column as PartColumn
 from unsnarl.files.parts import Part, show
 from unsnarl.files.records import RecordSource, agree_family, join_source
 from unsnarl.files.rows import Opened, Rows, Selection, View, input_error, say_rows
 from unsnarl.files.scores import RANGES, read_score, to_units
-from unsnarl.files.session import Session, quote_text
+from unsnarl.files.session import Session, quote_name, quote_text
 from unsnarl.files.sources import open_source
 from unsnarl.settings import Settings
 
@@ -70,6 +73,37 @@ class PairSource(Opened):
     def scan(self, take: Take) -> None:
         """Do the same by the engine's own threads, without a copy; `can_scan` says whether that can be done."""
         self.rows.scan(self._select(), take)
+
+    def find_groups(self) -> list[Group]:
+        """List where ids and scores (from 0 to 1) lie in PAIRS, for who takes them from the pages of the files himself.
+
+        Raises UnplainError where PAIRS must be left to the engine.
+        """
+        if self.joint or not self.has_range:
+            raise UnplainError
+        paths: list[str] = []
+        names: list[tuple[str, ...]] = []
+        for view in self.rows.views:
+            scan, columns = view.part.scan, find_pair_columns(view.part, self.settings)
+            if scan is None or scan.function != "read_parquet":
+                raise UnplainError
+            named = (columns.left, columns.right, columns.score)
+            for name, type_ in zip(named, ("VARCHAR", "VARCHAR", "DOUBLE"), strict=True):
+                if view.part.columns[name] != PartColumn(quote_name(name), type_):
+                    raise UnplainError
+            paths += scan.paths
+            names += [named] * len(scan.paths)
+        return find_groups(paths, names, (BYTE_ARRAY, BYTE_ARRAY, DOUBLE))
+
+    @property
+    def has_range(self) -> bool:
+        """Say whether scores are from 0 to 1."""
+        return self.settings.score_kind in ("probability", "distance")
+
+    @property
+    def is_distance(self) -> bool:
+        """Say whether a score of 0 is the best."""
+        return self.settings.score_kind == "distance"
 
     @property
     def has_numbers(self) -> bool:

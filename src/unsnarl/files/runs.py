@@ -142,7 +142,9 @@ def _write_table(session: Session, path: str, schema: dict[str, str], columns: T
         # Groups of rows are made side by side and written in order: the bytes do not depend on the threads.
         session.run(
             f"COPY (SELECT {items} FROM {view}) TO {quote_text(path)} "
-            f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
+            f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP_ROWS}, "
+            # Lengths of texts apart from their bytes: smaller, and half the work.
+            "PARQUET_VERSION v2)"
         )
         sync_file(path)
         found = int(session.value(f"SELECT count(*) FROM read_parquet({quote_text(path)}, hive_partitioning=false)"))

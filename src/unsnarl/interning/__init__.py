@@ -5,9 +5,9 @@ from unsnarl.interning.dictionary import Dictionary
 from unsnarl.interning.digests import hash_texts
 from unsnarl.interning.ids import Ids
 from unsnarl.interning.penalty import penalise
-from unsnarl.interning.reading import MAX_RECORDS, Interned, Into, intern
+from unsnarl.interning.reading import MAX_RECORDS, Interned, intern
 from unsnarl.interning.settling import Settled, settle
-from unsnarl.interning.store import PairStore
+from unsnarl.interning.store import Into, PairStore
 
 find_indexes = Dictionary.number_all
 

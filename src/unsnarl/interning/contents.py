@@ -9,27 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.interning.ids import Ids
+from unsnarl.interning.sorting import sort_by
 from unsnarl.model import Components, Constraints, Index, Pairs
 
 N_DIGITS = 32
 """Hexadecimal digits that are kept: 128 bits."""
 
 
-def _group(component_of: Index, members: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _group(component_of: Index, members: Index) -> tuple[Index, NDArray[np.int64]]:
     """Give some records (or rows) component by component, each in order, and where each component begins."""
-    grouped = members[np.argsort(component_of[members], kind="stable")]
+    grouped = sort_by(component_of, len(component_of), members)
     begins = np.flatnonzero(np.diff(component_of[grouped], prepend=-1))
     return grouped, np.append(begins, len(grouped))
 
 
 def _find_rows(pairs: Pairs, component_of: Index, place: Index) -> tuple[bytes, Index]:
     """Give the pairs inside components as bytes: both places and the score, 12 bytes each, and whose each is."""
-    inside = np.flatnonzero((place[pairs.left] >= 0) & (component_of[pairs.left] == component_of[pairs.right]))
-    component = component_of[pairs.left[inside]]
-    order = np.argsort(component, kind="stable")
-    inside = inside[order]
-    rows = np.stack([place[pairs.left[inside]], place[pairs.right[inside]], pairs.score[inside]], axis=1)
-    return rows.astype("<i4").tobytes(), component[order]
+    component = component_of[pairs.left]
+    is_inside = (place[pairs.left] >= 0) & (component == component_of[pairs.right])
+    inside = sort_by(component, len(component_of), np.flatnonzero(is_inside).astype(np.int32))
+    rows = np.empty((len(inside), 3), dtype="<i4")
+    rows[:, 0], rows[:, 1] = place[pairs.left[inside]], place[pairs.right[inside]]
+    rows[:, 2] = pairs.score[inside]
+    return rows.tobytes(), component[inside]
 
 
 def hash_contents(ids: Ids, pairs: Pairs, components: Components) -> NDArray[Any]:
@@ -42,10 +44,10 @@ def hash_contents(ids: Ids, pairs: Pairs, components: Components) -> NDArray[Any
     size = np.bincount(component_of, minlength=len(ids))
     names = np.flatnonzero(size >= 2)
     hashes = np.full(len(names), "", dtype=object)
-    members, starts = _group(component_of, np.flatnonzero(size[component_of] > 2))
+    members, starts = _group(component_of, np.flatnonzero(size[component_of] > 2).astype(np.int32))
     place = np.full(len(ids), -1, dtype=np.int32)
     place[members] = np.arange(len(members)) - np.repeat(starts[:-1], np.diff(starts))
-    packed = ids.pack(members.astype(np.int32))
+    packed = ids.pack(members)
     content, lengths = packed.to_bytes().tobytes(), np.diff(packed.offsets).astype("<i8").tobytes()
     rows, whose = _find_rows(pairs, component_of, place)
     hashed = component_of[members[starts[:-1]]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import threading
 from typing import Any
@@ -29,21 +30,31 @@ _MAX_WORDS = 2**32
 _FIRST_TEXTS = 1 << 14
 
 
+def _make_zeros(n_items: int, dtype: Any) -> NDArray[Any]:
+    """Make zeros of 8 bytes each, the first at the beginning of a line of memory."""
+    array = np.zeros(n_items + kernels.LINE - 1, dtype=dtype)
+    first = -(array.ctypes.data // 8) % kernels.LINE
+    return array[first : first + n_items]
+
+
 def _stretch(array: NDArray[Any], n_items: int) -> NDArray[Any]:
     """Give a longer copy, zeros at its end."""
-    longer = np.zeros(n_items, dtype=array.dtype)
+    longer = _make_zeros(n_items, array.dtype)
     longer[: len(array)] = array
     return longer
+
+
+def make_found() -> kernels.Found:
+    """Make room for one thread to look some texts up."""
+    hashes, slots = (np.empty(kernels.AT_ONCE, dtype=np.uint64) for _ in range(2))
+    return kernels.Found(hashes, slots)
 
 
 def make_room() -> columns.Room:
     """Make room for one thread to look ids up."""
     n_rows = columns.AT_ONCE_ROWS
     starts, lengths = (np.empty(n_rows, dtype=np.int64) for _ in range(2))
-    hashes, slots = (np.empty(kernels.AT_ONCE + 1, dtype=np.uint64) for _ in range(2))
-    return columns.Room(
-        starts, lengths, np.empty(n_rows * columns.DIGIT_WORDS, dtype=np.uint64), kernels.Found(hashes, slots)
-    )
+    return columns.Room(starts, lengths, np.empty(n_rows * columns.DIGIT_WORDS, dtype=np.uint64), make_found())
 
 
 class Dictionary:
@@ -63,9 +74,9 @@ class Dictionary:
         state = np.zeros(kernels.N_STATE, dtype=np.int64)
         state.view(np.uint64)[kernels.MASK] = mask
         state.view(np.uint64)[kernels.KEY] = secrets.randbits(64) if key is None else key
-        state[kernels.N_WORDS] = 1
+        state[kernels.N_WORDS] = kernels.LINE
         self._texts = kernels.Texts(
-            np.zeros(_FIRST_TEXTS * 4, dtype=np.uint64),
+            _make_zeros(_FIRST_TEXTS * 4, np.uint64),
             np.zeros(_FIRST_TEXTS, dtype=np.int64),
             np.zeros(_FIRST_TEXTS * 2, dtype=np.uint64),
             state,
@@ -108,6 +119,29 @@ class Dictionary:
                 self.add_column(rows[0], out[0], room)
                 self.add_column(rows[1], out[1], room)
 
+    def number_spans(self, spans: kernels.Spans, adds: bool, numbers: Index, found: kernels.Found) -> None:
+        """Write the number of each of some texts, as `number` gives it.
+
+        found  of this thread
+        """
+        if not kernels.look_up(spans, self._texts, numbers, found) or not adds:
+            return
+        done = 0
+        with self._adding:
+            while True:
+                done = kernels.add_absent(spans, done, self._texts, numbers)
+                if done == len(numbers):
+                    return
+                self._enlarge(int(spans.lengths[done]))
+
+    def list_wide(self, first: int) -> list[bytes]:
+        """List the texts from number `first` on in which there is more than ASCII."""
+        numbers = np.empty(len(self) - first + 1, dtype=np.int32)
+        n_found = kernels.find_wide(self._texts.arena, self._texts.places, first, len(self), numbers)
+        packed = self.unsorted().pack(numbers[:n_found])
+        content, ends = packed.to_bytes().tobytes(), packed.offsets.tolist()
+        return [content[start:stop] for start, stop in itertools.pairwise(ends)]
+
     def add_column(self, column: NDArray[np.int64], numbers: Index, room: columns.Room) -> None:
         """Add the ids of the rows whose number is ABSENT, and write their numbers."""
         done = 0
@@ -125,9 +159,10 @@ class Dictionary:
         """
         arena, places, slots, state = self._texts
         n_texts, n_words = (int(state[which]) for which in (kernels.N_TEXTS, kernels.N_WORDS))
-        if n_words + longest // 8 + 2 > len(arena):
+        needed = n_words + longest // 8 + 2 + kernels.LINE
+        if needed > len(arena):
             arena = _stretch(arena[:n_words], min(_MAX_WORDS, _GROWTH * len(arena) + longest // 8 + 2))
-        if n_words + longest // 8 + 2 > len(arena):
+        if needed > len(arena):
             raise ResourceError("The ids are longer, all together, than one run can hold (34 GB).", hint="Split them.")
         if n_texts == len(places):
             places = _stretch(places, _GROWTH * len(places))

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from unsnarl.errors import ResourceError, UnsnarlError
 from unsnarl.files.arrow import Column, Table
 from unsnarl.files.direct import Addresses
+from unsnarl.files.footers import Group, UnplainError
+from unsnarl.interning.crew import run_side_by_side
 from unsnarl.interning.dictionary import Dictionary, make_room
 from unsnarl.interning.ids import Ids
 from unsnarl.interning.memory import describe, describe_batch
-from unsnarl.interning.store import Columns, PairStore
-from unsnarl.kernels.columns import FIRST
+from unsnarl.interning.pages import GroupReader, refuse_undecodable
+from unsnarl.interning.store import Columns, Into, PairStore, Refuse, raise_first
+from unsnarl.kernels.columns import FIRST, Room
 from unsnarl.kernels.partitions import N_BAD, N_EMPTY, N_UNKNOWN
 from unsnarl.model import Index
 from unsnarl.settings import Settings
@@ -31,6 +34,10 @@ BATCH_ROWS = 100_000
 
 class Engine(Protocol):
     """What is asked of a session: run SQL, name tables, show it a table of ours."""
+
+    @property
+    def threads(self) -> int:
+        """Processors to use."""
 
     def register(self, stem: str, frame: object) -> str:
         """Show SQL a table."""
@@ -74,6 +81,13 @@ class PairRows(Protocol):
     @property
     def has_numbers(self) -> bool:
         """Say whether ids come as 64-bit whole numbers, not as texts."""
+
+    def find_groups(self) -> list[Group]:
+        """List where ids and scores lie in files. Raises UnplainError where the engine must read them."""
+
+    @property
+    def is_distance(self) -> bool:
+        """Say whether a score of 0 is the best."""
 
     @property
     def can_scan(self) -> bool:
@@ -136,15 +150,6 @@ class Interned:
         return self._rows[2]
 
 
-Refuse = Callable[[Sequence[UnsnarlError]], None]
-"""Told of what breaks the contract: raises the first of it, or takes note and has the rest looked at."""
-
-
-def _raise_first(problems: Sequence[UnsnarlError]) -> None:
-    if problems:
-        raise problems[0]
-
-
 def _refuse_all(problems: Sequence[UnsnarlError], refuse: Refuse) -> None:
     """Refuse what was found on a second look, which the first one gave reason for."""
     if not problems:
@@ -177,7 +182,7 @@ def _read_records(pairs: PairRows, records: RecordRows, dictionary: Dictionary, 
             records.stream(pairs.joint, take)
     except UnsnarlError:
         # Looking for problems reads RECORDS again, and may know better what is wrong.
-        _raise_first(records.find_problems(pairs.joint))
+        raise_first(records.find_problems(pairs.joint))
         raise
     if n_rows != len(dictionary):
         _refuse_all(records.find_problems(pairs.joint), refuse)
@@ -229,14 +234,37 @@ class _Reader:
             columns[:, FIRST] += BLOCK_ROWS
 
     def _number_some(self, columns: NDArray[np.int64], n_rows: int) -> None:
-        """Number at most a block of rows."""
+        def write(out: Columns, room: Room) -> None:
+            self._dictionary.number_rows(columns, self._adds, out, room)
+
+        self._fill(n_rows, write)
+
+    def take_groups(self, groups: Sequence[Group], threads: int, is_distance: bool) -> None:
+        """Number the ids of groups of rows of files. Raises UnplainError."""
+        idle: list[GroupReader] = []
+
+        def take_group(number: int) -> None:
+            reader = idle.pop() if idle else GroupReader(self._dictionary, self._adds, is_distance)
+            self._fill(groups[number].n_rows, lambda out, _: reader.read(groups[number], out))
+            idle.append(reader)
+
+        n_known = len(self._dictionary)
+        try:
+            run_side_by_side(take_group, len(groups), threads)
+        finally:
+            for reader in idle:
+                reader.close()
+        refuse_undecodable(self._dictionary.list_wide(n_known))
+
+    def _fill(self, n_rows: int, write: Callable[[Columns, Room], None]) -> None:
+        """Have at most a block of rows written."""
         try:
             block = self._idle.pop()
         except IndexError:
             block = _Block()
         if block.n_rows + n_rows > BLOCK_ROWS:
             self._store.add(*block.take_rows())
-        self._dictionary.number_rows(columns, self._adds, block.next_rows(n_rows), block.room)
+        write(block.next_rows(n_rows), block.room)
         block.n_rows += n_rows
         self._idle.append(block)
         if len(self._dictionary) > MAX_RECORDS:
@@ -253,33 +281,6 @@ class _Reader:
         for block in self._idle:
             self._store.add(*block.take_rows())
         self._idle.clear()
-
-
-@dataclass(frozen=True)
-class Into:
-    """Say where what is read goes.
-
-    store   the pairs
-    refuse  told of what breaks the contract (default: the first of it is raised); where it returns, rows that do so are
-            left out, and ids that RECORDS lack are taken in
-    """
-
-    store: PairStore
-    refuse: Refuse | None = None
-
-    def tell(self, problems: Sequence[UnsnarlError]) -> None:
-        """Refuse problems, if there are any."""
-        (self.refuse or _raise_first)(problems)
-
-    def begin(self, phase: str, total: int, unit: str) -> None:
-        """Say that a phase begins."""
-        if self.store.progress is not None:
-            self.store.progress.start(phase, total, unit)
-
-    def finish(self) -> None:
-        """Say that the last phase has ended."""
-        if self.store.progress is not None:
-            self.store.progress.finish()
 
 
 def _show_ids(session: Engine, ids: Ids, n_known: int) -> str:
@@ -303,6 +304,38 @@ def _find_row_problems(
         session.unregister(table)
 
 
+def _read_all(
+    session: Engine,
+    pairs: PairRows,
+    records: RecordRows | None,
+    into: Into,
+    how: tuple[bool, Sequence[Group] | None],
+) -> tuple[Dictionary, int, int]:
+    """Read RECORDS, then PAIRS; gives the dictionary, how many ids RECORDS have, and how many rows PAIRS.
+
+    how  whether PAIRS may have further ids; and where PAIRS lie, to take them from there, None to have the engine read
+         them
+
+    Raises UnplainError where the engine must.
+    """
+    adds, groups = how
+    dictionary = Dictionary()
+    if records is not None:
+        into.begin("reading records", 0, "")
+        _read_records(pairs, records, dictionary, into.tell)
+    n_known = len(dictionary)
+    reader = _Reader(dictionary, into.store, adds, pairs.has_numbers)
+    into.begin("reading", pairs.count_quickly(), "rows")
+    if groups is not None:
+        reader.take_groups(groups, session.threads, pairs.is_distance)
+    elif pairs.can_scan:
+        pairs.scan(reader.take_places)
+    else:
+        pairs.stream(reader.take)
+    reader.flush()
+    return dictionary, n_known, reader.n_rows
+
+
 def intern(
     session: Engine, pairs: PairRows, records: RecordRows | None, settings: Settings, into: Into | None = None
 ) -> Interned:
@@ -317,19 +350,13 @@ def intern(
     into = Into(PairStore()) if into is None else into
     store = into.store
     into.tell(pairs.find_type_problems(records))
-    dictionary = Dictionary()
-    if records is not None:
-        into.begin("reading records", 0, "")
-        _read_records(pairs, records, dictionary, into.tell)
-    n_known = len(dictionary)
     adds = records is None or settings.allow_unknown_ids
-    reader = _Reader(dictionary, store, adds or into.refuse is not None, pairs.has_numbers)
-    into.begin("reading", pairs.count_quickly(), "rows")
-    if pairs.can_scan:
-        pairs.scan(reader.take_places)
-    else:
-        pairs.stream(reader.take)
-    reader.flush()
+    try:
+        read = _read_all(session, pairs, records, into, (adds or into.refuse is not None, pairs.find_groups()))
+    except UnplainError:
+        store.restart()
+        read = _read_all(session, pairs, records, into, (adds or into.refuse is not None, None))
+    dictionary, n_known, n_rows = read
     into.begin("sorting ids", 0, "")
     n_bad = int(store.tally[N_BAD])
     is_unknown = store.tally[N_UNKNOWN] or (not adds and len(dictionary) > n_known)
@@ -337,7 +364,7 @@ def intern(
         _refuse_all(_find_row_problems(session, pairs, dictionary.unsorted(), n_known, adds), into.tell)
     ids, order = dictionary.sort()
     new = np.flatnonzero(order >= n_known) if records is not None else np.zeros(0, dtype=np.int64)
-    tally = {"n_rows": reader.n_rows, "n_bad_scores": n_bad, "n_unknown_ids": len(new)}
+    tally = {"n_rows": n_rows, "n_bad_scores": n_bad, "n_unknown_ids": len(new)}
     added = tuple(ids[int(index)] for index in new[:N_EXAMPLES])
     into.finish()
     return Interned(store, order, len(ids), ids, tally, added, dictionary)

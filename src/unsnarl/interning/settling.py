@@ -6,13 +6,15 @@ Every step works on one partition at a time; partitions are independent, so it d
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unsnarl.interning.crew import run_side_by_side
 from unsnarl.interning.reading import Interned
+from unsnarl.interning.sorting import sort_by
 from unsnarl.interning.store import N_PARTITIONS, Columns, PairStore
 from unsnarl.kernels import canonical_pairs as canonical
 from unsnarl.kernels import partitions as kernels
@@ -56,36 +58,6 @@ class Settled:
     n_conflicts: int
     repeated: PairList
     conflicts: PairList
-
-
-def run_side_by_side(work: Callable[[int], None], n_items: int, threads: int) -> None:
-    """Call `work` with 0 .. n_items - 1 on some threads; the first error ends it, and is raised here.
-
-    The threads are daemons: an interrupted caller leaves at once.
-    """
-    numbers = iter(range(n_items))
-    lock = threading.Lock()
-    failures: list[BaseException] = []
-
-    def go_on() -> None:
-        while not failures:
-            with lock:
-                number = next(numbers, None)
-            if number is None:
-                return
-            try:
-                work(number)
-            except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
-                failures.append(error)
-
-    crew = [threading.Thread(target=go_on, daemon=True) for _ in range(threads)]
-    for thread in crew:
-        thread.start()
-    for thread in crew:
-        while thread.is_alive():
-            thread.join(timeout=0.5)
-    if failures:
-        raise failures[0]
 
 
 def _sort_rows(rows: Sequence[Index]) -> Columns:
@@ -228,8 +200,10 @@ def _rename(rows: Interned, rank_of: Index, parent: Index, inside: Columns) -> t
     # Of several values the last one stays: the smallest rank.
     name_of[roots[::-1]] = np.arange(rows.n_records - 1, -1, -1, dtype=np.int32)
     left, right = rank_of[inside[0]], rank_of[inside[1]]
-    pairs = _sort_rows([np.minimum(left, right), np.maximum(left, right), inside[2]])
-    return Components(name_of[roots]), Pairs(*pairs, rows.n_records)
+    left, right, score = np.minimum(left, right), np.maximum(left, right), inside[2]
+    # Each pair is there once by now.
+    order = sort_by(left, rows.n_records, sort_by(right, rows.n_records))
+    return Components(name_of[roots]), Pairs(left[order], right[order], score[order], rows.n_records)
 
 
 def settle(rows: Interned, threshold: float, on_conflict: str, threads: int, ties: Ties | None = None) -> Settled:

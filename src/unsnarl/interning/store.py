@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl.errors import ResourceError
+from unsnarl.errors import ResourceError, UnsnarlError
 from unsnarl.kernels import partitions as kernels
 from unsnarl.model import Index, Progress
 
@@ -110,7 +111,7 @@ class PairStore:
         self.progress = progress
         self.tally = np.zeros(kernels.N_TALLIES, dtype=np.int64)
         self._lock = threading.Lock()
-        self._room_bytes = room_bytes
+        self._allowed_bytes = self._room_bytes = room_bytes
         self._folder = folder
         self._blocks: list[tuple[_Block, NDArray[np.int64]]] = []
         self._n_kept = np.zeros(N_PARTITIONS, dtype=np.int64)
@@ -149,6 +150,12 @@ class PairStore:
         """Let all rows go."""
         self._blocks.clear()
         self._n_kept[:] = 0
+
+    def restart(self) -> None:
+        """Be as new."""
+        self.clear()
+        self.tally[:] = 0
+        self._room_bytes = self._allowed_bytes
 
     def block(self, number: int) -> Columns:
         """Give the rows of one block; those with a negative score are none. Not to be written to."""
@@ -202,3 +209,40 @@ class PairStore:
                 raise _no_room(error) from None
             at += stop - start
         self._n_kept[partition] = len(rows[0])
+
+
+Refuse = Callable[[Sequence[UnsnarlError]], None]
+"""Told of what breaks the contract: raises the first of it, or takes note and has the rest looked at."""
+
+
+def raise_first(problems: Sequence[UnsnarlError]) -> None:
+    """Raise the first of some problems, if there are any."""
+    if problems:
+        raise problems[0]
+
+
+@dataclass(frozen=True)
+class Into:
+    """Say where what is read goes.
+
+    store   the pairs
+    refuse  told of what breaks the contract (default: the first of it is raised); where it returns, rows that do so are
+            left out, and ids that RECORDS lack are taken in
+    """
+
+    store: PairStore
+    refuse: Refuse | None = None
+
+    def tell(self, problems: Sequence[UnsnarlError]) -> None:
+        """Refuse problems, if there are any."""
+        (self.refuse or raise_first)(problems)
+
+    def begin(self, phase: str, total: int, unit: str) -> None:
+        """Say that a phase begins."""
+        if self.store.progress is not None:
+            self.store.progress.start(phase, total, unit)
+
+    def finish(self) -> None:
+        """Say that the last phase has ended."""
+        if self.store.progress is not None:
+            self.store.progress.finish()

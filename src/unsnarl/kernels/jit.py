@@ -14,12 +14,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.core import config
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils, config
+from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 # Neither the option that turns reference counting off nor the configuration is in the compiler's type hints.
 _compile: Any = numba.njit
+_intrinsic: Any = intrinsic
+_declare: Any = cgutils.get_or_insert_function
 _compiler_config: Any = config
 
 
@@ -82,3 +88,47 @@ def kernel(function: Function) -> Function:
     finally:
         _compiler_config.CACHE_DIR = before
     return compiled
+
+
+def _name_byte(context: Any, builder: Any, array_type: Any, arguments: Any, item_bytes: int) -> Any:
+    """Give the address that stands so many items of some bytes after the first byte of an array."""
+    array = context.make_array(array_type)(context, builder, arguments[0])
+    first = builder.bitcast(array.data, ir.IntType(8).as_pointer())
+    return builder.gep(first, [builder.mul(arguments[1], arguments[1].type(item_bytes))])
+
+
+def _compile_word_at(_: Any, words: Any, at: Any) -> Any:
+    """Return the word of the eight bytes from byte `at` of an array of words, wherever they begin."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte = _name_byte(context, builder, signature.args[0], arguments, 1)
+        return builder.load(builder.bitcast(byte, ir.IntType(64).as_pointer()), align=1)
+
+    return types.uint64(words, at), generate
+
+
+def _compile_prefetch(_: Any, words: Any, place: Any) -> Any:
+    """Ask for a word of an array to be brought near; nothing waits for it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte = _name_byte(context, builder, signature.args[0], arguments, 8)
+        number = ir.IntType(32)
+        form = ir.FunctionType(ir.VoidType(), [byte.type, number, number, number])
+        ask = _declare(builder.module, form, "llvm.prefetch.p0")
+        builder.call(ask, [byte, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(words, place), generate
+
+
+def _read_word_at(words: Any, at: Any) -> Any:
+    """Do what `word_at` does, without the compiler."""
+    return words.view(np.uint8)[int(at) : int(at) + 8].view(np.uint64)[0]
+
+
+def _ignore(words: Any, place: Any) -> None:
+    """Do what `prefetch` does, without the compiler."""
+
+
+word_at: Any = _read_word_at if _compiler_config.DISABLE_JIT else _intrinsic(_compile_word_at)
+prefetch: Any = _ignore if _compiler_config.DISABLE_JIT else _intrinsic(_compile_prefetch)

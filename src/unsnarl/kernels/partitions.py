@@ -192,3 +192,20 @@ def keep_inside(pairs: Columns, is_tied: Words, component_of: Int32, kept: Colum
             kept_left[n_kept], kept_right[n_kept], kept_score[n_kept] = left[i], right[i], score[i]
             n_kept += 1
     return n_kept
+
+
+@kernel
+def sort_places(keys: Int32, places: Int32, starts: Int64, sorted_: Int32) -> None:
+    """Sort places by their key.
+
+    Needs: 0 <= keys[p] < len(starts) - 1 for every place p; starts all 0. Overwrites: starts, sorted_.
+    Each turn: places 0 .. i are counted, then stand where they belong. Ties: as given.
+    """
+    for i in range(len(places)):
+        starts[keys[places[i]] + 1] += 1
+    for k in range(1, len(starts)):
+        starts[k] += starts[k - 1]
+    for i in range(len(places)):
+        key = keys[places[i]]
+        sorted_[starts[key]] = places[i]
+        starts[key] += 1

@@ -2,12 +2,15 @@
 
     slots[s]    0: free; else the upper half is a text's hash, the lower half where it stands in the arena
     arena       a text is a head word (its number above, its length in bytes below) and its bytes in words, zeros after
-                them; word 0 is nobody's
+                them; words 0 .. LINE - 1 are nobody's, and a text of no more than LINE words is in one line of memory
     places[i]   where text i begins in the arena
 
 Two texts of one hash stand in two slots, and are told apart by their bytes: nothing is left to chance. The hash is
 keyed, with a key drawn anew in every process, so that nobody can make many texts of one hash. `mask` keeps as few bits
 of it as a test wants. Words are little-endian, as on every machine NumPy's wheels are made for.
+
+Whoever looks texts up asks for their slots and then for their bytes well before they are needed: most of the time would
+go into waiting for main memory, one text after the other.
 
 Several threads may look up while one adds. A slot is one word, written last: who reads it too early, or reads bytes
 that are not all there yet, finds nothing, and looks again when it is his turn to add.
@@ -20,15 +23,20 @@ from typing import NamedTuple
 import numpy as np
 
 from unsnarl.kernels.arrays import Int32, Int64, Word, Words
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import kernel, prefetch, word_at
 
 N_TEXTS, N_WORDS, MASK, KEY, N_STATE = 0, 1, 2, 3, 4
-AT_ONCE = 512
+AT_ONCE = 256
+AHEAD = 32
+"""Texts that are asked for before they are needed, where one after the other is copied."""
+LINE = 8
+"""Words that come from main memory at once."""
 ABSENT, EMPTY = -1, -2
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _ZERO, _ONE, _THREE, _SEVEN, _EIGHT, _LAST = (np.uint64(i) for i in (0, 1, 3, 7, 8, 64))
 _HALF = np.uint64(32)
+_TOP_BITS = np.uint64(0x8080808080808080)
 _LOW = np.uint64(2**32 - 1)
 
 
@@ -61,7 +69,7 @@ class Spans(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Room for the hashes of AT_ONCE texts, and for what AT_ONCE + 1 slots hold where they are looked for first."""
+    """Room for the hashes of AT_ONCE texts, and for what their slots hold."""
 
     hashes: Words
     slots: Words
@@ -90,18 +98,18 @@ def _hash_text(words: Words, at: Word, length: Word, state: Int64) -> Word:
     Each turn: it is of the length and the bytes before `at`. Ties: none.
     """
     mixed = np.uint64(state[KEY]) ^ length * _ODD
-    shift, place = (at & _SEVEN) * _EIGHT, at >> _THREE
-    for _ in range(length >> _THREE):
-        word = words[place]
-        place += _ONE
-        if shift != _ZERO:
-            word = word >> shift | words[place] << (_LAST - shift)
-        mixed = (mixed ^ word) * _MIX
-        mixed ^= mixed >> _HALF
-    if length & _SEVEN != _ZERO:
-        rest = length & _SEVEN
-        mixed = (mixed ^ _read_word(words, at + length - rest, rest)) * _MIX
-        mixed ^= mixed >> _HALF
+    if length < _EIGHT:
+        if length != _ZERO:
+            mixed = (mixed ^ _read_word(words, at, length)) * _MIX
+    else:
+        # The last word may begin within the one before.
+        last = at + length - _EIGHT
+        while at < last:
+            mixed = (mixed ^ word_at(words, at)) * _MIX
+            mixed ^= mixed >> _HALF
+            at += _EIGHT
+        mixed = (mixed ^ word_at(words, last)) * _MIX
+    mixed ^= mixed >> _HALF
     mixed *= _ODD
     return (mixed >> _HALF) & np.uint64(state[MASK])
 
@@ -114,17 +122,16 @@ def _is_text(arena: Words, place: Word, words: Words, at: Word, length: Word) ->
     """
     if arena[place] & _LOW != length:
         return False
-    shift, source = (at & _SEVEN) * _EIGHT, at >> _THREE
-    for _ in range(length >> _THREE):
-        word = words[source]
-        source += _ONE
-        if shift != _ZERO:
-            word = word >> shift | words[source] << (_LAST - shift)
-        place += _ONE
-        if arena[place] != word:
+    if length < _EIGHT:
+        return length == _ZERO or arena[place + _ONE] == _read_word(words, at, length)
+    own = place + _ONE << _THREE
+    last = own + length - _EIGHT
+    while own < last:
+        if word_at(arena, own) != word_at(words, at):
             return False
-    rest = length & _SEVEN
-    return rest == _ZERO or arena[place + _ONE] == _read_word(words, at + length - rest, rest)
+        own += _EIGHT
+        at += _EIGHT
+    return word_at(arena, last) == word_at(words, at + last - own)
 
 
 @kernel
@@ -154,6 +161,8 @@ def _add(texts: Texts, spans: Spans, i: int) -> int:
     number, place = texts.state[N_TEXTS], texts.state[N_WORDS]
     at, length = np.uint64(spans.starts[i]), np.uint64(spans.lengths[i])
     n_words = 1 + (spans.lengths[i] + 7) // 8
+    if n_words <= LINE and place % LINE + n_words > LINE:
+        place += LINE - place % LINE
     if number == len(texts.places) or place + n_words > len(texts.arena) or 2 * number + 2 > len(texts.slots):
         return ABSENT
     texts.arena[place] = np.uint64(number) << _HALF | length
@@ -172,8 +181,7 @@ def look_up(spans: Spans, texts: Texts, numbers: Int32, room: Found) -> int:
     """Write the number of each text: ABSENT for what is not there, EMPTY for a text without a byte; count the absent.
 
     Needs: numbers int32[len(spans.starts)]; nobody else writes there. Overwrites: numbers, room.
-    Each turn: AT_ONCE more numbers are written; each loop does one thing, so that many reads of main memory are under
-    way at once.
+    Each turn: AT_ONCE more numbers are written; each loop asks for what the next one needs.
     """
     n_texts, n_absent = len(spans.starts), 0
     last = np.uint64(len(texts.slots) - 1)
@@ -181,30 +189,25 @@ def look_up(spans: Spans, texts: Texts, numbers: Int32, room: Found) -> int:
         end = min(begin + AT_ONCE, n_texts)
         for i in range(begin, end):
             at, length = np.uint64(spans.starts[i]), np.uint64(spans.lengths[i])
-            room.hashes[i - begin] = _hash_text(spans.words, at, length, texts.state)
+            hashed = _hash_text(spans.words, at, length, texts.state)
+            prefetch(texts.slots, hashed & last)
+            room.hashes[i - begin] = hashed
         for j in range(end - begin):
-            first, second = texts.slots[room.hashes[j] & last], texts.slots[(room.hashes[j] + _ONE) & last]
-            room.slots[j] = first if first >> _HALF == room.hashes[j] else second
-        for j in range(end - begin):
-            slot = (room.hashes[j] + _ONE) & last
-            while room.slots[j] != _ZERO and room.slots[j] >> _HALF != room.hashes[j]:
+            hashed = room.hashes[j]
+            slot = hashed & last
+            found = texts.slots[slot]
+            while found != _ZERO and found >> _HALF != hashed:
                 slot = (slot + _ONE) & last
-                room.slots[j] = texts.slots[slot]
-        # To look at the head and the last word is to ask for both before the first is needed.
-        asked = _ZERO
-        for j in range(end - begin):
-            place = np.int64(room.slots[j] & _LOW)
-            tail = min(place + (spans.lengths[begin + j] + 7 >> 3), len(texts.arena) - 1)
-            asked |= texts.arena[place] | texts.arena[tail]
-        room.slots[AT_ONCE] = asked
+                found = texts.slots[slot]
+            prefetch(texts.arena, found & _LOW)
+            room.slots[j] = found
         for i in range(begin, end):
-            if spans.lengths[i] == 0:
+            found, at, length = room.slots[i - begin], np.uint64(spans.starts[i]), np.uint64(spans.lengths[i])
+            if length == _ZERO:
                 numbers[i] = EMPTY
                 continue
-            found, hashed = room.slots[i - begin], room.hashes[i - begin]
-            at, length = np.uint64(spans.starts[i]), np.uint64(spans.lengths[i])
-            if found >> _HALF != hashed or not _is_text(texts.arena, found & _LOW, spans.words, at, length):
-                _, found = _find_slot(hashed, texts, spans, i)
+            if found != _ZERO and not _is_text(texts.arena, found & _LOW, spans.words, at, length):
+                _, found = _find_slot(room.hashes[i - begin], texts, spans, i)
             if found == _ZERO:
                 numbers[i] = ABSENT
                 n_absent += 1
@@ -236,6 +239,22 @@ def add_absent(spans: Spans, begin: int, texts: Texts, numbers: Int32) -> int:
 
 
 @kernel
+def find_wide(arena: Words, places: Int64, first: int, stop: int, numbers: Int32) -> int:
+    """List the texts of numbers first .. stop - 1 that have a byte of 128 or more; count them.
+
+    Needs: numbers has room for one more than all. Overwrites: numbers. Each turn: those before i are listed.
+    """
+    n_found = 0
+    for i in range(first, stop):
+        place, wide = places[i], _ZERO
+        for k in range(place + 1, place + 1 + ((np.int64(arena[place] & _LOW) + 7) >> 3)):
+            wide |= arena[k] & _TOP_BITS
+        numbers[n_found] = i
+        n_found += 1 if wide != _ZERO else 0
+    return n_found
+
+
+@kernel
 def move_slots(slots: Words, larger: Words) -> None:
     """Enter what is in slots into more of them.
 
@@ -257,7 +276,10 @@ def measure_texts(arena: Words, places: Int64, numbers: Int32, ends: Int64) -> N
     Needs: numbers are of texts; ends int64[len(numbers) + 1], ends[0] 0. Overwrites: ends. Each turn: ends[0 .. i + 1]
     are right.
     """
+    last = len(numbers) - 1
     for i in range(len(numbers)):
+        prefetch(places, numbers[min(i + 2 * AHEAD, last)])
+        prefetch(arena, places[numbers[min(i + AHEAD, last)]])
         ends[i + 1] = ends[i] + np.int64(arena[places[numbers[i]]] & _LOW)
 
 
@@ -268,7 +290,9 @@ def copy_texts(arena: Words, places: Int64, numbers: Int32, ends: Int64, out: Wo
     Needs: ends as measure_texts wrote it; out all 0, a word longer than needed. Overwrites: out.
     Each turn: texts 0 .. i are copied.
     """
+    last = len(numbers) - 1
     for i in range(len(numbers)):
+        prefetch(arena, places[numbers[min(i + AHEAD, last)]])
         place = np.uint64(places[numbers[i]])
         at, stop = np.uint64(ends[i]), np.uint64(ends[i + 1])
         while at < stop:
@@ -287,7 +311,9 @@ def read_words(arena: Words, places: Int64, numbers: Int32, depth: int, words: W
     Needs: numbers are of texts. Overwrites: words. Each turn: words[0 .. i] are written. Ties: a text that ends earlier
     looks as if zeros followed; lengths tell the two apart.
     """
+    last = len(numbers) - 1
     for i in range(len(numbers)):
+        prefetch(arena, places[numbers[min(i + AHEAD, last)]])
         place = places[numbers[i]]
         n_words = (np.int64(arena[place] & _LOW) + 7) // 8
         word = arena[place + 1 + depth] if depth < n_words else np.uint64(0)

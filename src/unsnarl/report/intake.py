@@ -217,10 +217,11 @@ def describe_losses(source: PairSource, counts: Mapping[str, int], rows: Interne
 
 def read_rows(session: Session, opened: Opened, settings: Settings, clock: Clock) -> Input:
     """Read, check, intern and settle what was opened."""
+    if opened.described is None:
+        opened.start_checksums(settings.checksums)
     with clock.time("reading"):
         store = PairStore(share_memory(settings.memory_limit).store_bytes, settings.temp_dir, clock.progress)
         rows = intern(session, opened.pairs, opened.records, settings, Into(store))
-    opened.start_checksums(settings.checksums)
     with clock.phase("ruling"), collector_at_rest():
         ruling, n_lowered = apply_rules(opened, rows, settings)
         rows, ties = dataclasses.replace(rows, known=None), None if ruling is None else ruling.ties()

@@ -44,7 +44,7 @@ def load_input(target: str | None, opened: Opened, settings: Settings) -> Input 
         ids=Ids(arrays["arena"], arrays["places"]),
         counts=facts["counts"],
         notes=tuple(facts["notes"]),
-        inputs=opened.start_checksums(settings.checksums),
+        inputs=opened.described or opened.start_checksums(settings.checksums),
         kind=opened.pairs.kind,
         threads=opened.pairs.session.threads,
     )
