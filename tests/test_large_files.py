@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from unsnarl.report import forecast
+
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 large = pytest.importorskip("benchmarks.large")
 published = pytest.importorskip("benchmarks.published")
+fitting = pytest.importorskip("benchmarks.forecast")
 
 
 def read(folder: Path) -> dict[str, list]:
@@ -55,3 +58,32 @@ def test_a_picture_is_made_of_what_was_measured() -> None:
     picture, table = published.as_picture(cases), published.as_table(cases)
     assert picture.startswith("<svg") and picture.count("<polyline") == 2 * 2
     assert "2.5 s, 2.0x, 1.0 GB" in table and "no" in table
+
+
+def test_constants_are_found_again_in_what_they_made() -> None:
+    """Cases that take exactly what the forecast says give back its constants."""
+    rng = np.random.default_rng(3)
+    cases = []
+    for _ in range(12):
+        left = {name: int(rng.integers(1, 10**6)) for name in ("n_records", "n_components", "n_tied", "n_linked")}
+        left |= {"n_inside": int(rng.integers(1, 10**7)), "largest_records": 5000, "largest_pairs": 10**5, "threads": 2}
+        work = forecast.Work(**left)
+        took = {name: forecast._price(work, getattr(forecast, name)) for name in ("COUNTING", "LINKING", "WRITING")}
+        phases = {
+            "opening": {"seconds": 0.1},
+            "reading": {"seconds": 2.0},
+            "finding components": {"seconds": 1.0},
+            "counting": {"seconds": took["COUNTING"]},
+            "linking": {"seconds": took["LINKING"] / 2, "processor_seconds": took["LINKING"]},
+            "writing": {"seconds": took["WRITING"]},
+        }
+        seconds = forecast.START_SECONDS + sum(phase["seconds"] for phase in phases.values())
+        cases.append({"forecast": {"left": left}, "cluster": {"seconds": seconds, "peak_bytes": 2e8}, "phases": phases})
+    found = fitting.fit(cases)
+    assert found["START_SECONDS"] == pytest.approx(forecast.START_SECONDS)
+    for name in ("COUNTING", "LINKING", "WRITING"):
+        assert found[name] == pytest.approx(getattr(forecast, name), rel=0.05), name
+    said = {"seconds": 3.0, "memory_bytes": 1e8}
+    named = {"name": "a", "n_pairs": 5, "check": {"seconds": 1.0}}
+    table = fitting.as_table([{**cases[0], **named, "forecast": said, "cluster": {"seconds": 2.0, "peak_bytes": 2e8}}])
+    assert "3.0 s | 2.0 s | 1.50x | 100 MB | 200 MB | 0.50x" in table
