@@ -23,7 +23,8 @@ EXPLAINED = """Each program starts from the same files (`python -m benchmarks.la
 score in Parquet, records in a CSV; 3 % of the pairs are at the threshold or over it. Wall time, start-up included,
 and peak memory; *x* is the time against the floor, which is measured before each run of each program. A program is
 stopped at 60 % of the machine's memory, or after some minutes of processor time, and the table says so. The largest
-size, 50 files of 25 GB, was run once, by `--size 500000000 --method unsnarl`."""
+size, 50 files of 25 GB, was run once, by `--size 500000000 --method unsnarl`. Programs were measured at different
+times of a busy day: compare the x, and not the seconds."""
 
 MEMORY_SHARE = 0.6
 """How much of the machine's memory a program may hold before it is stopped: the rest is for the files it reads."""
