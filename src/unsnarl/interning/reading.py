@@ -309,19 +309,20 @@ def _refuse_rows(session: Engine, pairs: PairRows, dictionary: Dictionary, allow
 
 def _read_all(
     session: Engine,
-    pairs: PairRows,
-    records: RecordRows | None,
+    sources: tuple[PairRows, RecordRows | None],
     store: PairStore,
     adds: bool,
     groups: Sequence[Group] | None,
 ) -> tuple[Dictionary, int, int]:
     """Read RECORDS, then PAIRS; gives the dictionary, how many ids RECORDS have, and how many rows PAIRS.
 
-    adds    True where PAIRS may have further ids
-    groups  where PAIRS lie, to take them from there; None to have the engine read them
+    sources  PAIRS and RECORDS
+    adds     True where PAIRS may have further ids
+    groups   where PAIRS lie, to take them from there; None to have the engine read them
 
     Raises UnplainError where the engine must.
     """
+    pairs, records = sources
     dictionary = Dictionary()
     if records is not None:
         _read_records(pairs, records, dictionary)
@@ -356,10 +357,10 @@ def intern(
     store = PairStore() if store is None else store
     adds = records is None or settings.allow_unknown_ids
     try:
-        dictionary, n_known, n_rows = _read_all(session, pairs, records, store, adds, pairs.find_groups())
+        dictionary, n_known, n_rows = _read_all(session, (pairs, records), store, adds, pairs.find_groups())
     except UnplainError:
         store.restart()
-        dictionary, n_known, n_rows = _read_all(session, pairs, records, store, adds, None)
+        dictionary, n_known, n_rows = _read_all(session, (pairs, records), store, adds, None)
     n_bad = int(store.tally[N_BAD])
     if store.tally[N_UNKNOWN] or store.tally[N_EMPTY] or (n_bad and settings.on_bad_score == "error"):
         _refuse_rows(session, pairs, dictionary, adds)
