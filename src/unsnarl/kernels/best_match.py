@@ -38,7 +38,7 @@ from unsnarl.kernels.rows import ALL, OLDER, fill_first_row, fill_row, offer_row
 HUB_DEGREE = 64
 """Fewer partners than this are read faster than looked up."""
 
-HUB_PATIENCE = 16
+HUB_PATIENCE = 8
 """A cluster becomes a hub once it has read its list this many times to little effect: about what making a hub costs."""
 
 LOPSIDED = 8
@@ -156,7 +156,7 @@ def _look_again(graph: Graph, linkage: int, slot: int) -> bool:
 
     Returns False, nothing done, where the pool of hubs must grow first.
 
-    Needs: slot tops the queue. Overwrites: its row or heap, its key. Ties: none.
+    Needs: slot tops the queue. Overwrites: its row or order, its key. Ties: none.
     """
     if is_hub(graph.lists.slots, slot):
         offer_hub(graph, linkage, slot)
