@@ -1,4 +1,4 @@
-"""Blocks of places for hubs: each holds a hash table of the values with its partners, and room to keep them in order."""
+"""Blocks of places for hubs: each a hash table of the values with its partners, and room to keep them in order."""
 
 from __future__ import annotations
 
