@@ -2,15 +2,15 @@
 
 The engine makes sixteen bytes of every text before anybody can look at it, checks each for UTF-8, and gives 2,048 rows
 at a time. Ids need nothing of that: one that is known byte by byte has been checked before. So a thread of ours reads
-one column of one group of rows, lets zstd undo its pages, and hands on where they lie. Whatever is not as simple as
-that, and whatever is damaged, is left to the engine: UnplainError says so, and nothing else.
+one column of one group of rows, lets zstd undo a page, and hands it on while it is near the processor. Whatever is not
+as simple as that, and whatever is damaged, is left to the engine: UnplainError says so, and nothing else.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -29,25 +29,32 @@ _MANGLED = {
 _DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
 _PLAIN, _OLD_INDEXES, _INDEXES = 0, 2, 8
 _LINE_WORDS = 8
+_MOST_HEAD_BYTES = 4096
 _MOST_GROUP_ROWS = 1 << 20
 _MOST_CHUNK_BYTES = 1 << 26
 
 VALUES, DICTIONARY, INDEXES = 0, 1, 2
 """What a page holds: plain values, plain values that are referred to, or references to them."""
 
-KIND, N_VALUES, LEVELS, BEGIN, END, N_PAGE = 0, 1, 2, 3, 4, 5
 
+class Page(NamedTuple):
+    """Hold one page of a column.
 
-class Column(NamedTuple):
-    """Hold one column of a group of rows.
-
-    words  uint64[...]  its pages; a few words more than they take
-    pages  int64[k, N_PAGE]  for each page KIND, N_VALUES, the byte of words where it says which values are null
-           (LEVELS; -1: it need not; they take 4 bytes, which say how many more), and where its values BEGIN and END
+    words     uint64[...]  its bytes, and a few words more; gone when the next page is read, but for a DICTIONARY, which
+              is there until the next column is read
+    kind      VALUES, DICTIONARY or INDEXES
+    n_values  how many
+    levels    the byte where it says which values are null: 4 bytes say how many more; -1: it need not say
+    begin     the byte where its values begin
+    end       the byte where they end
     """
 
     words: NDArray[np.uint64]
-    pages: NDArray[np.int64]
+    kind: int
+    n_values: int
+    levels: int
+    begin: int
+    end: int
 
 
 class _Zstd:
@@ -92,62 +99,33 @@ class _Buffer:
         return self.words
 
 
-class _Layout:
-    """Pages of one chunk, one after the other, as they are undone."""
+def _describe(head: dict[int, Any], is_optional: bool, words: NDArray[np.uint64], size: int) -> Page:
+    """Say what lies in words, as the head of the page has it."""
+    kind, levels, begin = head[1], -1, 0
+    about = head[{_DATA: 5, _DICTIONARY: 7, _DATA_2: 8}[kind]]
+    encoding = about[4] if kind == _DATA_2 else about[2]
+    if kind == _DATA and is_optional:
+        levels, begin = 0, 4 + (int(words[0]) & 0xFFFFFFFF)
+    if kind == _DICTIONARY and encoding in (_PLAIN, _OLD_INDEXES):
+        holds = DICTIONARY
+    elif kind != _DICTIONARY and encoding in (_PLAIN, _OLD_INDEXES, _INDEXES):
+        holds = VALUES if encoding == _PLAIN else INDEXES
+    else:
+        raise UnplainError
+    if begin > size or not 0 <= about[1] <= _MOST_CHUNK_BYTES:
+        raise UnplainError
+    return Page(words, holds, about[1], levels, begin, size)
 
-    def __init__(self, chunk: Chunk, raw: NDArray[np.uint64], out: NDArray[np.uint64]) -> None:
-        self._chunk = chunk
-        self._raw = raw.ctypes.data
-        self._out, self._room = out.ctypes.data, len(out) * 8 - 8 * _LINE_WORDS
-        self._at = 0
-        self.pages: list[tuple[int, int, int, int, int]] = []
 
-    def add(self, context: int, head: dict[int, Any], begin: int) -> None:
-        """Undo one page, whose bytes begin so far into what was read."""
-        kind, size, n_bytes = head[1], head[2], head[3]
-        if not 0 <= size <= self._room - self._at:
-            raise UnplainError
-        if kind == _DATA_2:
-            about = head[8]
-            n_apart, is_packed = about.get(5, 0) + about.get(6, 0), about.get(7, True)
-            if about[2] or about[1] != about[3] or not 0 <= n_apart <= min(size, n_bytes):
-                raise UnplainError
-            begin, size, n_bytes = begin + n_apart, size - n_apart, n_bytes - n_apart
-        else:
-            about, is_packed = head[7] if kind == _DICTIONARY else head[5], True
-        self._undo(context if is_packed and self._chunk.codec == ZSTD else None, (begin, n_bytes), size)
-        self._note(kind, about, size)
-        # Pages begin at whole words.
-        self._at += size + (-size % 8)
-
-    def _undo(self, context: int | None, source: tuple[int, int], size: int) -> None:
-        begin, n_bytes = source
-        if context is None:
-            if n_bytes != size:
-                raise UnplainError
-            ctypes.memmove(self._out + self._at, self._raw + begin, size)
-            return
-        zstd = _load_zstd()
-        assert zstd is not None
-        if size and zstd.undo(context, self._out + self._at, size, self._raw + begin, n_bytes) != size:
-            raise UnplainError
-
-    def _note(self, kind: int, about: dict[int, Any], size: int) -> None:
-        """Write down what lies there."""
-        at, stop, levels = self._at, self._at + size, -1
-        encoding = about[2] if kind != _DATA_2 else about[4]
-        if kind == _DATA and self._chunk.is_optional:
-            levels = at
-            at += 4 + ctypes.c_uint32.from_address(self._out + at).value
-        if kind == _DICTIONARY and encoding in (_PLAIN, _OLD_INDEXES):
-            holds = DICTIONARY
-        elif kind in (_DATA, _DATA_2) and encoding in (_PLAIN, _OLD_INDEXES, _INDEXES):
-            holds = VALUES if encoding == _PLAIN else INDEXES
-        else:
-            raise UnplainError
-        if at > stop:
-            raise UnplainError
-        self.pages.append((holds, about[1], levels, at, stop))
+def _skip_levels(head: dict[int, Any], size: int, n_bytes: int) -> tuple[int, bool]:
+    """Give how many bytes of a page stand before the compressed ones, and whether the rest is compressed at all."""
+    if head[1] != _DATA_2:
+        return 0, True
+    about = head[8]
+    n_apart = about.get(5, 0) + about.get(6, 0)
+    if about[2] or about[1] != about[3] or not 0 <= n_apart <= min(size, n_bytes):
+        raise UnplainError
+    return n_apart, about.get(7, True)
 
 
 class PageReader:
@@ -161,7 +139,7 @@ class PageReader:
         if not self._context:
             raise MemoryError
         self._handles: dict[str, int] = {}
-        self._raw, self._out = (_Buffer(np.empty(0, dtype=np.uint64)) for _ in range(2))
+        self._raw, self._out, self._known = (_Buffer(np.empty(0, dtype=np.uint64)) for _ in range(3))
 
     def close(self) -> None:
         """Close what is open."""
@@ -184,27 +162,38 @@ class PageReader:
             done += n_read
         return content
 
-    def read(self, group: Group, number: int) -> Column:
-        """Give one column of a group; it is gone when the next one is read.
+    def read(self, group: Group, number: int) -> Iterator[Page]:
+        """Give the pages of one column of a group, one after the other: while one is near, something is made of it.
 
         Raises UnplainError where it is not as its footer says.
         """
         chunk = group.chunks[number]
         try:
-            content = self._fetch(group.path, chunk)
-            out = self._out.take(chunk.n_bytes + 8 * len(content) // 64)
-            layout, at = _Layout(chunk, self._raw.words, out), 0
+            content, at = self._fetch(group.path, chunk), 0
             while at < len(content):
                 # The head of a page says how long the page is, not how long it is itself.
-                head, length = read_struct(bytes(content[at : at + 4096]), 0)
-                begin = at + length
-                at = begin + head[3]
-                if head[3] < 0 or at > len(content):
+                head, length = read_struct(bytes(content[at : at + _MOST_HEAD_BYTES]), 0)
+                at += length
+                if not 0 <= head[3] <= len(content) - at or not 0 <= head[2] <= _MOST_CHUNK_BYTES:
                     raise UnplainError
-                layout.add(self._context, head, begin)
+                yield self._undo(chunk, head, at)
+                at += head[3]
         except (OSError, LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise UnplainError from error
-        return Column(out, np.array(layout.pages, dtype=np.int64).reshape(-1, N_PAGE))
+
+    def _undo(self, chunk: Chunk, head: dict[int, Any], begin: int) -> Page:
+        """Undo one page, whose bytes begin so far into what was read."""
+        n_apart, is_packed = _skip_levels(head, head[2], head[3])
+        size, n_bytes = head[2] - n_apart, head[3] - n_apart
+        words = (self._known if head[1] == _DICTIONARY else self._out).take(size)
+        source = self._raw.words.ctypes.data + begin + n_apart
+        if not is_packed or chunk.codec != ZSTD:
+            if size != n_bytes:
+                raise UnplainError
+            ctypes.memmove(words.ctypes.data, source, size)
+        elif size and self._zstd.undo(self._context, words.ctypes.data, size, source, n_bytes) != size:
+            raise UnplainError
+        return _describe(head, chunk.is_optional, words, size)
 
 
 def find_groups(paths: Sequence[str], names: Sequence[Sequence[str]], types: Sequence[int]) -> list[Group]:

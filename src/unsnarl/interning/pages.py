@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.files.footers import Group, UnplainError
-from unsnarl.files.pages import BEGIN, DICTIONARY, END, INDEXES, KIND, LEVELS, N_VALUES, Column, PageReader
+from unsnarl.files.pages import DICTIONARY, INDEXES, Page, PageReader
 from unsnarl.interning.dictionary import Dictionary, make_found
 from unsnarl.interning.store import Columns
 from unsnarl.kernels import pages as kernels
@@ -25,109 +25,49 @@ def _check(status: int) -> None:
         raise UnplainError
 
 
-class _Rows:
-    """Room for the values of one column: where texts stand, or scores."""
+class _Room:
+    """Room for the values of one page: where texts stand, references, and scores referred to; it grows."""
 
-    def __init__(self, n_rows: int) -> None:
-        self.starts, self.lengths = (np.empty(n_rows, dtype=np.int64) for _ in range(2))
-        self.indexes = np.empty(n_rows, dtype=np.int32)
-        self.scores = np.empty(n_rows, dtype=np.float64)
+    def __init__(self) -> None:
+        self._take(0)
+
+    def _take(self, n_values: int) -> None:
+        self.starts, self.lengths = (np.empty(n_values, dtype=np.int64) for _ in range(2))
+        self.indexes = np.empty(n_values, dtype=np.int32)
+
+    def enlarge(self, n_values: int) -> None:
+        """Make room for so many values; what was there is lost."""
+        if n_values > len(self.indexes):
+            self._take(n_values)
 
 
-def _refuse_nulls(column: Column, page: NDArray[np.int64], indexes: Index) -> None:
+def _refuse_nulls(page: Page, levels: Index) -> None:
     """Leave a page in which a value is null to the engine."""
-    if page[LEVELS] < 0:
+    if page.levels < 0:
         return
-    levels = indexes[: page[N_VALUES]]
-    _check(kernels.unpack(column.words, int(page[LEVELS]) + 4, int(page[BEGIN]), 1, levels))
+    _check(kernels.unpack(page.words, page.levels + 4, page.begin, 1, levels))
     if not levels.all():
         raise UnplainError
 
 
-def _unpack_indexes(column: Column, page: NDArray[np.int64], indexes: Index) -> None:
+def _unpack_indexes(page: Page, indexes: Index) -> None:
     """Read the references of a page; the first byte says of how many bits they are."""
-    begin, end = int(page[BEGIN]), int(page[END])
-    if begin >= end:
+    if page.begin >= page.end:
         raise UnplainError
-    _check(kernels.unpack(column.words, begin + 1, end, int(column.words.view(np.uint8)[begin]), indexes))
+    n_bits = int(page.words.view(np.uint8)[page.begin])
+    _check(kernels.unpack(page.words, page.begin + 1, page.end, n_bits, indexes))
 
 
-class _Texts:
-    """Find where the texts of a column stand."""
-
-    def __init__(self, column: Column, rows: _Rows) -> None:
-        self._column = column
-        self._rows = rows
-        self._known = (np.zeros(0, dtype=np.int64),) * 2
-
-    def know(self, page: NDArray[np.int64]) -> None:
-        """Take a page that others refer to."""
-        self._known = (np.empty(page[N_VALUES], dtype=np.int64), np.empty(page[N_VALUES], dtype=np.int64))
-        _check(kernels.find_texts(self._column.words, int(page[BEGIN]), int(page[END]), *self._known))
-
-    def take(self, page: NDArray[np.int64], at: slice) -> None:
-        """Take a page of plain values."""
-        starts, lengths = self._rows.starts[at], self._rows.lengths[at]
-        _check(kernels.find_texts(self._column.words, int(page[BEGIN]), int(page[END]), starts, lengths))
-
-    def refer(self, indexes: Index, at: slice) -> None:
-        """Take references."""
-        _check(kernels.refer(indexes, self._known, self._rows.starts[at], self._rows.lengths[at]))
+def _find_texts(page: Page, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Spans:
+    _check(kernels.find_texts(page.words, page.begin, page.end, starts, lengths))
+    return Spans(page.words, starts, lengths)
 
 
-class _Scores:
-    """Copy the scores of a column."""
-
-    def __init__(self, column: Column, rows: _Rows) -> None:
-        self._bytes = column.words.view(np.uint8)
-        self._rows = rows
-        self._known = np.zeros(0, dtype=np.float64)
-
-    def _copy(self, page: NDArray[np.int64], out: NDArray[np.float64]) -> None:
-        content = self._bytes[int(page[BEGIN]) : int(page[END])]
-        if len(content) != 8 * len(out):
-            raise UnplainError
-        out.view(np.uint8)[:] = content
-
-    def know(self, page: NDArray[np.int64]) -> None:
-        """Take a page that others refer to."""
-        self._known = np.empty(page[N_VALUES], dtype=np.float64)
-        self._copy(page, self._known)
-
-    def take(self, page: NDArray[np.int64], at: slice) -> None:
-        """Take a page of plain values."""
-        self._copy(page, self._rows.scores[at])
-
-    def refer(self, indexes: Index, at: slice) -> None:
-        """Take references."""
-        if indexes.size and not 0 <= int(indexes.min()) <= int(indexes.max()) < len(self._known):
-            raise UnplainError
-        self._rows.scores[at] = self._known[indexes]
-
-
-def _take_pages(column: Column, n_rows: int, rows: _Rows, taker: _Texts | _Scores) -> None:
-    """Pass the pages of a column on; all together they have n_rows values."""
-    done = 0
-    for page in column.pages:
-        n_values = int(page[N_VALUES])
-        if page[KIND] == DICTIONARY:
-            if not 0 <= n_values <= 8 * len(column.words):
-                raise UnplainError
-            taker.know(page)
-            continue
-        at = slice(done, done + n_values)
-        if not 0 <= n_values <= n_rows - done:
-            raise UnplainError
-        indexes = rows.indexes[:n_values]
-        _refuse_nulls(column, page, indexes)
-        if page[KIND] == INDEXES:
-            _unpack_indexes(column, page, indexes)
-            taker.refer(indexes, at)
-        else:
-            taker.take(page, at)
-        done += n_values
-    if done != n_rows:
+def _copy_scores(page: Page, scores: NDArray[np.float64]) -> None:
+    content = page.words.view(np.uint8)[page.begin : page.end]
+    if len(content) != 8 * len(scores):
         raise UnplainError
+    scores.view(np.uint8)[:] = content
 
 
 class GroupReader:
@@ -143,7 +83,7 @@ class GroupReader:
         self._adds = adds
         self._is_distance = is_distance
         self._pages = PageReader()
-        self._rows = _Rows(0)
+        self._room = _Room()
         self._found = make_found()
 
     def close(self) -> None:
@@ -152,19 +92,62 @@ class GroupReader:
 
     def read(self, group: Group, out: Columns) -> None:
         """Write the numbers of both ids and the score of each row. Raises UnplainError."""
-        n_rows = group.n_rows
-        if len(self._rows.starts) < n_rows:
-            self._rows = _Rows(n_rows)
         # Words wrap around; without the compiler NumPy would warn of it.
         with np.errstate(over="ignore"):
-            for side in (LEFT, RIGHT):
-                column = self._pages.read(group, side)
-                _take_pages(column, n_rows, self._rows, _Texts(column, self._rows))
-                spans = Spans(column.words, self._rows.starts[:n_rows], self._rows.lengths[:n_rows])
-                self._dictionary.number_spans(spans, self._adds, out[side], self._found)
-            column = self._pages.read(group, SCORE)
-            _take_pages(column, n_rows, self._rows, _Scores(column, self._rows))
-            kernels.find_units(self._rows.scores[:n_rows], self._is_distance, out[SCORE])
+            self._read_ids(group, LEFT, out[LEFT])
+            self._read_ids(group, RIGHT, out[RIGHT])
+            self._read_scores(group, out[SCORE])
+
+    def _list_pages(self, group: Group, side: int) -> Iterator[tuple[Page, slice, Index]]:
+        """Give the pages of a column, the rows of each (none for a DICTIONARY), and what its rows refer to."""
+        done = 0
+        for page in self._pages.read(group, side):
+            n_rows = 0 if page.kind == DICTIONARY else page.n_values
+            if n_rows > group.n_rows - done:
+                raise UnplainError
+            self._room.enlarge(n_rows)
+            indexes = self._room.indexes[:n_rows]
+            if n_rows:
+                _refuse_nulls(page, indexes)
+            if n_rows and page.kind == INDEXES:
+                _unpack_indexes(page, indexes)
+            yield page, slice(done, done + n_rows), indexes
+            done += n_rows
+        if done != group.n_rows:
+            raise UnplainError
+
+    def _read_ids(self, group: Group, side: int, numbers: Index) -> None:
+        """Write the numbers of the ids of one column."""
+        none = np.zeros(0, dtype=np.int64)
+        known = Spans(np.zeros(0, dtype=np.uint64), none, none)
+        for page, rows, indexes in self._list_pages(group, side):
+            if page.kind == DICTIONARY:
+                starts, lengths = (np.empty(page.n_values, dtype=np.int64) for _ in range(2))
+                known = _find_texts(page, starts, lengths)
+                continue
+            starts, lengths = self._room.starts[: len(indexes)], self._room.lengths[: len(indexes)]
+            if page.kind == INDEXES:
+                _check(kernels.refer(indexes, (known.starts, known.lengths), starts, lengths))
+                spans = Spans(known.words, starts, lengths)
+            else:
+                spans = _find_texts(page, starts, lengths)
+            self._dictionary.number_spans(spans, self._adds, numbers[rows], self._found)
+
+    def _read_scores(self, group: Group, units: Index) -> None:
+        """Write the score units of each row."""
+        known = np.zeros(0, dtype=np.float64)
+        for page, rows, indexes in self._list_pages(group, SCORE):
+            scores = np.empty(page.n_values, dtype=np.float64)
+            if page.kind != INDEXES:
+                _copy_scores(page, scores)
+            elif len(indexes):
+                if not 0 <= int(indexes.min()) <= int(indexes.max()) < len(known):
+                    raise UnplainError
+                scores = known[indexes]
+            if page.kind == DICTIONARY:
+                known = scores
+                continue
+            kernels.find_units(scores, self._is_distance, units[rows])
 
 
 def refuse_undecodable(texts: Sequence[bytes] | Any) -> None:
