@@ -114,13 +114,13 @@ def test_counts_add_up_and_none_is_as_if_the_row_were_not_there() -> None:
         ([{"id": "a", "term": None}], "null or empty term"),
         ([{"id": "a", "terms": ["x", None]}], "null or empty term in the list"),
         ([{"id": None, "term": "x"}], "without an id"),
-        ([{"id": "a", "term": "x", "count": -1}], "count that is none"),
-        ([{"id": "a", "term": "x", "count": 1.5}], "count that is none"),
+        ([{"id": "a", "term": "x", "count": -1}], "count that is negative, fractional"),
+        ([{"id": "a", "term": "x", "count": 1.5}], "count that is negative, fractional"),
         ([{"id": "a", "terms": ["x"]}, {"id": "a", "terms": ["y"]}], "1 id occurs more than once"),
         ([{"id": "a", "word": "x"}], "no column term or terms"),
         ([{"id": "a", "terms": "x y"}], "no lists"),
-        (csr_matrix([[0.5, 1.0]]), "counts that are none"),
-        (csr_matrix([[-1, 1]]), "counts that are none"),
+        (csr_matrix([[0.5, 1.0]]), "counts that are negative or fractional"),
+        (csr_matrix([[-1, 1]]), "counts that are negative or fractional"),
     ],
 )
 def test_what_breaks_the_contract_is_refused_with_the_place(given: Any, words: str) -> None:
