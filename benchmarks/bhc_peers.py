@@ -1,6 +1,6 @@
 """Other codes of Bayesian hierarchical clustering, on the small dense sets they can do.
 
-BHCAA        Dirichlet-multinomial, or Beta-Bernoulli where a beta is given: the same models with one prior for all terms
+BHCAA        Dirichlet-multinomial, or Beta-Bernoulli where a beta is given: our models with one prior for all terms
 BHClustering Dirichlet-multinomial
 bayesHC      Gaussian records of one number; its file is notebook source and cannot be imported, so it is not run
 
@@ -43,9 +43,7 @@ def with_unsnarl(counts: np.ndarray, model: str) -> Steps:
     if model == "bernoulli":
         prior = {"strength": B, "mean": ALPHA / (ALPHA + B)}
     ids = [f"{i:06}" for i in range(n_records)]
-    result = unsnarl.bhc(
-        csr_matrix(counts), ids=ids, model=model, prior="uniform", gamma=ALPHA, rule="tree", **prior
-    )
+    result = unsnarl.bhc(csr_matrix(counts), ids=ids, model=model, prior="uniform", gamma=ALPHA, rule="tree", **prior)
     forest = result.found.odds
     group = {i: frozenset([i]) for i in range(n_records)}
     steps = [frozenset(group.values())]

@@ -24,7 +24,7 @@ TOLERANCE = 1e-6
 
 
 @numba.njit(cache=False)
-def _score_all(first, term, count, own, size, tokens, born, gone, lowest, levels, row, constant):  # noqa: ANN001, ANN202
+def _score_all(first, term, count, own, size, tokens, born, gone, lowest, levels, row, constant):
     """Score all pairs alive at the same time; return how many there are and the worst breach of the rule."""
     n_pairs, worst = 0, -1e300
     held = np.zeros(len(row), dtype=np.int64)

@@ -186,8 +186,10 @@ def _read_list(state: State, slot: int, start: int, stop: int, term: int, place:
             if is_many:
                 # The fall of the absent part is at least what was taken off: the score was a bound.
                 part = state.slots[other].part + absent_part(state.entries, weights.absent, state.slots[other], n)
-                score += part - part_at(words, start_of) + find_fall(
-                    weights.absent, np.int64(words[start_of + 3]), np.int64(words[start_of + 2] + 1), n
+                score += (
+                    part
+                    - part_at(words, start_of)
+                    + find_fall(weights.absent, np.int64(words[start_of + 3]), np.int64(words[start_of + 2] + 1), n)
                 )
             seen[other] = serial
             if score >= need:
