@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import bhc_peers
 from benchmarks.measure import _held_and_reset, _peak
 from benchmarks.tables import megabytes, seconds, table
 from benchmarks.term_sets import EXAMPLES, FIELDS, adjusted_rand, read_truth, synthetic
@@ -37,6 +38,7 @@ SMALL_IDEAS = {
     "without the table: all pairs scored anew at each merge": "table",
     "`--naive`: with nothing": "table,deferral,index,duplicates,skipping,partners",
 }
+PROOF = "every merge held against all pairs alive, scored from scratch"
 GROWTH = (1000, 10_000, 100_000, 1_000_000)
 
 
@@ -44,6 +46,10 @@ def measure(spec: Spec) -> dict[str, Any]:
     """Run one case once, kernels loaded before, and report time, memory, counters and what came out."""
     if spec.get("method") == "average linkage":
         return _measure_linkage(spec)
+    if "code" in spec:
+        return bhc_peers.measure(spec)
+    if spec.get("proof"):
+        return _measure_proof(spec)
     if spec["set"] == "synthetic":
         return _measure_synthetic(spec)
     return _measure_example(spec)
@@ -78,9 +84,27 @@ def _measure_synthetic(spec: Spec) -> dict[str, Any]:
     }
 
 
+def _measure_proof(spec: Spec) -> dict[str, Any]:
+    """Say whether the merges are those of scoring all pairs before each merge, as the naive switch does."""
+    from benchmarks.bhc_proof import hold_against_all_pairs
+    from unsnarl.bayes.recipe import Plan, TermAgglomeration
+    from unsnarl.bayes.run import choose_prior
+    from unsnarl.term_settings import TermSettings
+
+    terms = synthetic(spec["n_records"]).terms
+    prior, _ = choose_prior(terms, TermSettings())
+    work = TermAgglomeration(terms, prior, Plan())
+    while work.advance():
+        pass
+    worked = time.process_time()
+    found = hold_against_all_pairs(terms, work.merges, prior.gamma, prior.strength)
+    return {**found, "cpu_seconds": time.process_time() - worked}
+
+
 def _summarise(result: Any, truth: dict[str, str], cpu: float) -> dict[str, Any]:
     found = result.found
-    entity = np.array([truth[id_] for id_ in found.ids.tolist()])
+    ids = found.ids[np.arange(len(found.ids))].tolist()
+    entity = np.array([truth[id_] for id_ in ids])
     clusters = found.clustering.cluster_of
     counts = {name: found.counts.get(name) for name in ("n_candidates_scored", "is_exact", "prior")}
     return {
@@ -143,12 +167,24 @@ def _cases(name: str, quick: bool) -> list[tuple[str, Spec]]:
         base = {**BASE, "n_records": 2000} if quick else BASE
         small = {**BASE, "n_records": 200 if quick else 400}
         rows = [(label, {**base, "without": without}) for label, without in IDEAS.items()]
+        rows.append((PROOF, {**base, "proof": True}))
         return rows + [(label, {**small, "without": without}) for label, without in SMALL_IDEAS.items()]
     if name == "bhc-growth":
         sizes = GROWTH[:2] if quick else GROWTH
         rows = [(f"{n:,} multinomial", {"set": "synthetic", "n_records": n}) for n in sizes]
         models = [] if quick else [20_000, 100_000]
         return rows + [(f"{n:,} bernoulli", {"set": "synthetic", "n_records": n, "model": "bernoulli"}) for n in models]
+    if name == "bhc-peers":
+        sizes = [20] if quick else [20, 40, 80]
+        models = ("multinomial", "bernoulli")
+        specs = [(n, model) for n in sizes for model in models if n < 80 or model == "multinomial"]
+        return [
+            (f"{n} records, {model}: {code}", {"n_records": n, "model": model, "code": code})
+            for n, model in specs
+            for code in bhc_peers.CODES
+            # BHClustering has no Bernoulli model, and would be at 80 records for minutes.
+            if code != "BHClustering" or (model == "multinomial" and n < 80)
+        ]
     rows = []
     for example in ["febrl3"] if quick else ["febrl3", "historical50k"]:
         rows += [
@@ -165,6 +201,7 @@ TITLES = {
     "bhc-ideas": "Bayesian clustering: what each idea saves",
     "bhc-growth": "Bayesian clustering: growth",
     "bhc-real": "Bayesian clustering: real records by their fields",
+    "bhc-peers": "Bayesian clustering: other codes, on small dense sets",
 }
 
 
@@ -174,11 +211,8 @@ def run_table(name: str, quick: bool, repeats: int) -> dict[str, Any]:
     for label, spec in _cases(name, quick):
         found = _run(spec, 1 if spec.get("n_records", 0) > 50_000 or spec.get("without") else repeats)
         cases.append({"label": label, "spec": spec, "found": found})
-        print(
-            f"  {label}: {found.get('note') or seconds(found.get('cpu_seconds', found['seconds']))}",
-            file=sys.stderr,
-            flush=True,
-        )
+        took = found.get("cpu_seconds", found.get("seconds", 0.0))
+        print(f"  {label}: {found.get('note') or seconds(took)}", file=sys.stderr, flush=True)
     return {"cases": cases}
 
 
@@ -193,6 +227,10 @@ def _rows_of_ideas(cases: list[dict[str, Any]]) -> list[list[str]]:
         if "note" in found:
             rows.append([case["label"], f"{n_records:,}", found["note"], "", "", "", ""])
             continue
+        if "is_greedy" in found:
+            rows.append([case["label"], f"{n_records:,}", seconds(found["cpu_seconds"]), _millions(found["n_pairs"])])
+            rows[-1] += ["", "", "yes" if found["is_greedy"] else "no"]
+            continue
         first = same_as.setdefault(n_records, found["merges"])
         work = [_millions(found[name]) for name in ("n_candidates_scored", "n_postings_read")]
         rows.append([case["label"], f"{n_records:,}", seconds(found["cpu_seconds"]), *work, f"{found['n_scans']:,}"])
@@ -200,9 +238,22 @@ def _rows_of_ideas(cases: list[dict[str, Any]]) -> list[list[str]]:
     return rows
 
 
+def _rows_of_peers(cases: list[dict[str, Any]]) -> list[list[str]]:
+    rows = []
+    for case in cases:
+        found = case["found"]
+        if "note" in found:
+            rows.append([case["label"], found["note"], ""])
+        else:
+            rows.append([case["label"], seconds(found["seconds"]), f"{found['n_same']} of {found['n_merges']}"])
+    return rows
+
+
 def show_table(name: str, result: dict[str, Any]) -> str:
     """Write one table."""
     cases = result["cases"]
+    if name == "bhc-peers":
+        return table(["", "time", "merges as unsnarl's"], _rows_of_peers(cases))
     if name == "bhc-ideas":
         head = ["", "records", "processor time", "candidates scored", "entries read", "scans", "same merges"]
         return table(head, _rows_of_ideas(cases))
@@ -210,9 +261,10 @@ def show_table(name: str, result: dict[str, Any]) -> str:
     for case in cases:
         found = case["found"]
         if "note" in found:
-            rows.append([case["label"], found["note"], "", "", "", ""])
+            rows.append([case["label"], found["note"], *[""] * (5 if name == "bhc-growth" else 4)])
         elif name == "bhc-growth":
-            rows.append([case["label"], seconds(found["cpu_seconds"]), _millions(found["n_candidates_scored"])])
+            rows.append([case["label"], seconds(found["seconds"]), seconds(found["cpu_seconds"])])
+            rows[-1].append(_millions(found["n_candidates_scored"]))
             rows[-1] += [megabytes(found["beyond_input_bytes"]), f"{found['n_clusters']:,}"]
             rows[-1].append(f"{found['adjusted_rand']:.3f}")
         else:
@@ -222,6 +274,7 @@ def show_table(name: str, result: dict[str, Any]) -> str:
     if name == "bhc-growth":
         head = [
             "records",
+            "time",
             "processor time",
             "candidates scored",
             "memory beyond input",

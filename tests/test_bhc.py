@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ import unsnarl
 from unsnarl.bayes.run import cluster_terms
 from unsnarl.cli import exits
 from unsnarl.cli.commands import commands
+from unsnarl.report import term_forecast
+from unsnarl.report.forecast import Forecast
 from unsnarl.report.term_intake import read_input
 from unsnarl.term_settings import TermSettings
 
@@ -114,18 +117,47 @@ def test_counts_add_up_and_none_is_as_if_the_row_were_not_there() -> None:
         ([{"id": "a", "term": None}], "null or empty term"),
         ([{"id": "a", "terms": ["x", None]}], "null or empty term in the list"),
         ([{"id": None, "term": "x"}], "without an id"),
-        ([{"id": "a", "term": "x", "count": -1}], "count that is none"),
-        ([{"id": "a", "term": "x", "count": 1.5}], "count that is none"),
+        ([{"id": "a", "term": "x", "count": -1}], "count that is negative, fractional"),
+        ([{"id": "a", "term": "x", "count": 1.5}], "count that is negative, fractional"),
         ([{"id": "a", "terms": ["x"]}, {"id": "a", "terms": ["y"]}], "1 id occurs more than once"),
         ([{"id": "a", "word": "x"}], "no column term or terms"),
         ([{"id": "a", "terms": "x y"}], "no lists"),
-        (csr_matrix([[0.5, 1.0]]), "counts that are none"),
-        (csr_matrix([[-1, 1]]), "counts that are none"),
+        (csr_matrix([[0.5, 1.0]]), "counts that are negative or fractional"),
+        (csr_matrix([[-1, 1]]), "counts that are negative or fractional"),
     ],
 )
 def test_what_breaks_the_contract_is_refused_with_the_place(given: Any, words: str) -> None:
     with pytest.raises(unsnarl.InputError, match=words):
         unsnarl.bhc(given)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options", "code", "words"),
+    [
+        ("empty.csv", "", [], 3, ["empty.csv is empty", "rows still needs a header"]),
+        ("empty.jsonl", "", [], 3, ["empty.jsonl is empty", "write it as CSV with a header line"]),
+        ("none.csv", "id,term\n", [], 0, ["0 records, 0 terms"]),
+        ("lists.jsonl", '{"id":"a","terms":[]}\n{"id":"b","terms":null}\n', [], 0, ["2 records have no terms", "'b'"]),
+        ("null.csv", "id,term\na,x\nb,\n", [], 3, ["1 row with a null or empty term", "row 2: id 'b'"]),
+        ("null.jsonl", '{"id":"a","terms":["x",null]}\n', [], 3, ["term in the list", "row 1: id 'a'"]),
+        ("count.csv", "id,term,count\na,x,-1\nb,x,0.5\n", [], 3, ["2 rows with a count", "row 2: id 'b', 'x', '0.5'"]),
+        ("same.csv", "id,term\na,x\nb,x\nb,y\n", [], 0, ["1 term in every record", "'x'"]),
+        ("twice.jsonl", '{"id":"a","terms":["x"]}\n{"id":"a","terms":[]}\n', [], 3, ["1 id occurs more than once"]),
+        ("twice.csv", "id,name\n1,x\n1,y\n", ["--fields", "name"], 3, ["1 id occurs more than once", "row 2"]),
+    ],
+)
+def test_bad_input_at_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, options: list[str], code: int, words: Any
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert call("bhc", tmp_path / name, *options, "--out", tmp_path / "RUN") == code
+    said = capsys.readouterr().err
+    assert all(word in said for word in words)
+    assert "pairs" not in said.lower()
+    assert (tmp_path / "RUN" / "run.json").exists() == (code == 0)
+    if code == 0:
+        manifest = json.loads((tmp_path / "RUN" / "run.json").read_text())
+        assert manifest["counts"]["n_empty_records"] == (2 if name == "lists.jsonl" else 0)
 
 
 def test_empty_lists_and_terms_that_all_have_are_told() -> None:
@@ -179,6 +211,13 @@ def test_a_run_is_written_opened_cut_and_evaluated(tmp_path: Path, capsys: pytes
     assert call("cut", out, "--at", "-1") == 2
     assert call("bhc", terms, "--out", out) == 3
     assert call("bhc", terms, "--out", out, "--force", "--json", "--quiet") == 0
+    assert call("diff", out, out) == 0
+    log, again = tmp_path / "log.jsonl", tmp_path / "AGAIN"
+    log.write_text('{"kind":"different","ids":["a","c"],"by":"ana","at":"2026-11-24T10:00:00Z"}\n')
+    assert call("bhc", terms, "--out", again, "--decisions", log, "--previous", out) == 0
+    assert clusters(unsnarl.open_run(again)) == {**CLUSTERS, "c": "c"}
+    assert call("diff", out, again, "--json", "--quiet") == 0
+    assert call("cut", again, "--at", "1", "--out", tmp_path / "cut.csv") == 0
     opened = unsnarl.open_run(out)
     assert clusters(opened) == CLUSTERS and opened.found.counts["is_exact"]
     with pytest.raises(unsnarl.UsageError):
@@ -255,10 +294,14 @@ def test_bytes_do_not_depend_on_rows_or_threads(tmp_path: Path, model: str) -> N
     assert len(digests) == 1
 
 
-def test_progress_is_told_and_memory_is_forecast() -> None:
+def test_progress_is_told_and_memory_is_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
     class Notes:
         def __init__(self) -> None:
             self.phases: list[str] = []
+            self.told: list[str] = []
+
+        def tell(self, text: str) -> None:
+            self.told.append(text)
 
         def start(self, phase: str, total: int, unit: str) -> None:
             self.phases.append(phase)
@@ -269,10 +312,65 @@ def test_progress_is_told_and_memory_is_forecast() -> None:
         def finish(self) -> None: ...
 
     notes = Notes()
-    unsnarl.bhc(LISTS, progress=notes)
+    result = unsnarl.bhc(LISTS, progress=notes)
     assert notes.phases == ["reading", "loading kernels", "indexing", "merging", "naming"]
+    assert notes.told == []
+    monkeypatch.setattr(term_forecast, "WORTH_TELLING_SECONDS", 0.0)
+    unsnarl.bhc(LISTS, progress=notes)
+    forecast = result.found.counts["forecast"]
+    assert notes.told == [f"forecast: about {forecast['memory_bytes'] / 1e6:.1f} MB of memory and 1.3 s"]
     with pytest.raises(unsnarl.UnsnarlError, match="of memory; the limit is"):
         unsnarl.bhc(csr_matrix([[1, 1]] * 50), memory_limit="10KB")
+
+
+def test_the_forecast_grows_with_what_the_work_grows_with() -> None:
+    def forecast(n_records: int, n_common: int) -> Forecast:
+        rows = [{"id": i, "terms": [f"own{i}", f"half{i % n_common}"]} for i in range(n_records)]
+        return term_forecast.forecast_terms(read_input(rows, None, TermSettings()).terms)
+
+    few, common, rare = forecast(1000, 2), forecast(2000, 2), forecast(2000, 40)
+    assert few.memory_bytes < common.memory_bytes == rare.memory_bytes
+    # A term of half the records is left unread; one of each fortieth is looked up, by 50 records in each.
+    assert few.seconds < common.seconds < rare.seconds
+
+
+def read_until(terminal: int, word: str) -> str:
+    """Read what a program shows on its terminal, until a word is there; OSError is its end."""
+    seen = ""
+    while word not in seen:
+        seen += os.read(terminal, 65536).decode(errors="replace")
+    return seen
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no terminals of this kind")
+@pytest.mark.skipif(SMALL, reason="the compiler is what is waited for")
+def test_ctrl_c_inside_one_component_leaves_what_was_there(tmp_path: Path) -> None:
+    import pty
+
+    out, terms = tmp_path / "RUN", tmp_path / "terms.jsonl"
+    terms.write_text("\n".join(json.dumps({"id": i, "terms": ["all", f"a{i % 50}"]}) for i in range(4000)))
+    assert call("bhc", terms, "--out", out, "--quiet") == 0
+    before = (out / "run.json").read_bytes()
+    # Without the table and the kinds there would be work for an hour.
+    arguments = ["bhc", str(terms), "--out", str(out), "--force", "--gamma", "1", "--without", "table,duplicates,index"]
+    child, terminal = pty.fork()
+    if child == 0:
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+        os.execve(sys.executable, [sys.executable, "-m", "unsnarl", *arguments], environment)
+    try:
+        shown = read_until(terminal, "merging")
+        shown += read_until(terminal, "clusters")
+        sent = time.monotonic()
+        os.write(terminal, b"\x03")
+        shown += read_until(terminal, "interrupted")
+        status = os.waitpid(child, 0)[1]
+    finally:
+        os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert time.monotonic() - sent < 5
+    assert "left" in shown and "of 4,000 records" in shown
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["RUN", "terms.jsonl"]
+    assert (out / "run.json").read_bytes() == before
 
 
 def test_tuning_is_told() -> None:

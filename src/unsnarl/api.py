@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
-from unsnarl.errors import ResourceError
 from unsnarl.settings import Settings, SettingsFields, make_settings
 from unsnarl.term_settings import TermFields, make_term_settings
 
@@ -157,6 +156,7 @@ def bhc(
     from unsnarl.bayes.run import cluster_terms, load_kernels
     from unsnarl.report.following import name_clusters, refuse_missing
     from unsnarl.report.term_decisions import add_decisions
+    from unsnarl.report.term_forecast import foretell, out_of_memory
     from unsnarl.report.term_intake import read_input
     from unsnarl.report.term_outcome import make_findings
     from unsnarl.report.term_result import TermResult
@@ -167,14 +167,12 @@ def bhc(
     clock = Clock(progress)
     with clock.phase("reading"):
         given, links = add_decisions(read_input(terms, ids, chosen), decisions)
+    foretell(given.terms, progress)
     clock.run("loading kernels", load_kernels)
     try:
         outcome = clock.wait("merging", lambda: cluster_terms(given.terms, chosen, progress, **links))
     except MemoryError:
-        raise ResourceError(
-            f"Memory ran out on {len(given.ids):,} records with {len(given.terms.term):,} terms.",
-            hint="Give the run more memory, or leave out terms that nearly all records have.",
-        ) from None
+        raise out_of_memory(given.terms) from None
     found = make_findings(given, outcome, chosen, clock.phases)
     with clock.phase("naming"):
         names = name_clusters(given.ids, found.clustering, previous, chosen.content_ids)

@@ -98,7 +98,8 @@ def intern_matrix(matrix: Any, ids: Sequence[Any] | None) -> InternedTerms:
     bad = np.flatnonzero((data < 0) | (data != np.floor(data)))
     if len(bad):
         examples = [f"row {found.row[i]}, column {found.col[i]}: {data[i]}" for i in bad[:5].tolist()]
-        raise InputError(f"TERMS: {len(bad):,} counts that are none.", examples=examples, hint="Give whole numbers.")
+        said = f"TERMS: {len(bad):,} counts that are negative or fractional."
+        raise InputError(said, examples=examples, hint="Give whole numbers.")
     texts = [str(i) for i in (range(matrix.shape[0]) if ids is None else ids)]
     if len(texts) != matrix.shape[0] or len(set(texts)) != len(texts):
         raise InputError(

@@ -69,7 +69,7 @@ def assert_same_but_for_coincidence(found: list[bhc.Merge], wanted: list[bhc.Mer
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=30 if SMALL else 300, deadline=None)
+@settings(max_examples=30 if SMALL else 200, deadline=None)
 @given(st.data())
 def test_links_are_those_of_the_definition(model: str, data: st.DataObject) -> None:
     case = data.draw(cases(model))

@@ -84,7 +84,7 @@ def test_seconds_in_words(seconds: float, text: str) -> None:
 
 
 def test_line() -> None:
-    assert forecast.format_forecast(forecast.Forecast(2_000_000_000, 61.0, SMALL, NOTHING)) == (
+    assert forecast.format_forecast(forecast.Forecast(2_000_000_000, 61.0)) == (
         "forecast: about 2.0 GB of memory and 1 min 1 s"
     )
 

@@ -169,7 +169,7 @@ def _make_query(n_kept: int, n_slots: int, n_records: int, bands: Records) -> st
         sizes=np.full(rolls.LONGEST, state.NOTHING),
         seen=np.zeros(n_slots, dtype=np.int32),
         ceilings=np.zeros(len(bands), dtype=np.int64),
-        reach=np.zeros((len(bands) + 2, state.BAND_PLACES), dtype=np.int64),
+        reach=np.zeros((state.BAND_PLACES, len(bands) + 2), dtype=np.int64),
         tops=np.zeros((n_families, state.BAND_PLACES, state.TOPS), dtype=np.int64),
         memo=np.zeros(n_records + 2, dtype=np.int64),
         memo_of=np.zeros(n_records + 2, dtype=np.int32),

@@ -18,7 +18,18 @@ def wants_animation(quiet: bool) -> bool:
 
 
 class SilentProgress:
-    """Take every report of progress and show none."""
+    """Take every report of progress and show none; what is told stands on a line of its own.
+
+    quiet  True to tell nothing
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+
+    def tell(self, text: str) -> None:
+        """Write a line that stays."""
+        if not self._quiet:
+            print(text, file=sys.stderr, flush=True)
 
     def start(self, phase: str, total: int, unit: str) -> None:
         """Begin a phase."""
@@ -60,6 +71,7 @@ class TerminalProgress(SilentProgress):
             console=Console(stderr=True),
             transient=True,
         )
+        super().__init__()
         self._task: TaskID | None = None
         self._total = 0
         self._unit = ""
@@ -72,6 +84,10 @@ class TerminalProgress(SilentProgress):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+
+    def tell(self, text: str) -> None:
+        """Write a line above the bar."""
+        self._bars.console.print(text, markup=False, highlight=False)
 
     def start(self, phase: str, total: int, unit: str) -> None:
         """Show a new phase; a total of 0 shows a bar that only says that work goes on."""
@@ -97,4 +113,4 @@ class TerminalProgress(SilentProgress):
 
 def open_progress(quiet: bool) -> SilentProgress:
     """Choose the progress display for this terminal; a context manager that leaves the terminal clean."""
-    return TerminalProgress() if wants_animation(quiet) else SilentProgress()
+    return TerminalProgress() if wants_animation(quiet) else SilentProgress(quiet)

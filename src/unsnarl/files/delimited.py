@@ -93,7 +93,7 @@ def _read_header_text(session: Session, path: str) -> str:
     _refuse_what_is_no_text(head, path)
     head = head.removeprefix(b"\xef\xbb\xbf")
     if not head.strip():
-        raise InputError(f"{path} is empty.", hint="A file without pairs still needs a header line.")
+        raise InputError(f"{path} is empty.", hint="A file without rows still needs a header line.")
     try:
         text = head.decode("utf-8", errors="strict" if len(head) < (1 << 20) else "ignore")
     except UnicodeDecodeError:

@@ -69,9 +69,7 @@ def _first_character(session: Session, path: str) -> str:
         raise InputError(f"{path} cannot be read: {error}") from None
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text:
-        raise InputError(
-            f"{path} is empty.", hint="Without rows, write PAIRS as CSV with a header line, or as Parquet."
-        )
+        raise InputError(f"{path} is empty.", hint="Without rows, write it as CSV with a header line, or as Parquet.")
     return chr(text[0])
 
 

@@ -198,7 +198,7 @@ def _refuse(terms: TermSource, condition: str, shown: Sequence[str], what: str, 
 def _check_long(terms: TermSource) -> None:
     _refuse(terms, _BAD_TERM, [], "with a null or empty term", "Take the rows out.")
     hint = f"A count is a whole number from 0 to {MAX_COUNT:,}; 0 is as if the row were not there."
-    _refuse(terms, _BAD_COUNT, ["term", "count_text"], "with a count that is none", hint)
+    _refuse(terms, _BAD_COUNT, ["term", "count_text"], "with a count that is negative, fractional or no number", hint)
 
 
 def _check_lists(terms: TermSource) -> None:

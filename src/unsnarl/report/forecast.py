@@ -110,11 +110,16 @@ class Forecast:
 
     memory_bytes  peak memory of the process
     seconds       time on the clock
-    work, spent   what it was made of
     """
 
     memory_bytes: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class RunForecast(Forecast):
+    """Hold a forecast, and what it was made of."""
+
     work: Work
     spent: Spent
 
@@ -159,7 +164,7 @@ def count_rest_seconds(work: Work, speed: Speed = REFERENCE) -> float:
     return flushing + (max(working, hashing) if work.threads > 1 else working + hashing)
 
 
-def forecast_run(work: Work, spent: Spent, speed: Speed = REFERENCE) -> Forecast:
+def forecast_run(work: Work, spent: Spent, speed: Speed = REFERENCE) -> RunForecast:
     """Forecast a run of which reading and settling have been done.
 
     >>> work = Work(n_records=1_000_000, n_tied=400_000, n_inside=2_000_000)
@@ -167,7 +172,7 @@ def forecast_run(work: Work, spent: Spent, speed: Speed = REFERENCE) -> Forecast
     1000000000
     """
     memory = max(spent.peak_bytes, spent.live_bytes + count_rest_bytes(work))
-    return Forecast(memory, spent.seconds + count_rest_seconds(work, speed), work, spent)
+    return RunForecast(memory, spent.seconds + count_rest_seconds(work, speed), work, spent)
 
 
 def read_bytes(text: str) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unsnarl.errors import InputError, ResourceError
-from unsnarl.report.forecast import Forecast, format_bytes, format_forecast
+from unsnarl.report.forecast import RunForecast, format_bytes, format_forecast
 from unsnarl.report.summary import count_of
 
 _BAR_WIDTH = 40
@@ -26,7 +26,7 @@ class InputReport:
 
     facts: Mapping[str, Any]
     problems: Sequence[InputError]
-    forecast: Forecast | None
+    forecast: RunForecast | None
     oversize: ResourceError | None = None
 
     def as_dict(self) -> dict[str, Any]:

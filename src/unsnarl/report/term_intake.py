@@ -9,26 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl.errors import ResourceError, UsageError
+from unsnarl.errors import UsageError
 from unsnarl.files.checksums import describe_inputs
 from unsnarl.files.parts import FrameKind, show
 from unsnarl.files.session import Session
 from unsnarl.files.terms import check_rows, query_ids, query_rows, read_terms
 from unsnarl.model import Terms
-from unsnarl.report.forecast import format_bytes, read_bytes
-from unsnarl.report.machine import machine_bytes
 from unsnarl.report.summary import count_of
+from unsnarl.report.term_forecast import forecast_terms, refuse_oversize
 from unsnarl.term_interning import InternedTerms, intern_matrix, intern_terms
 from unsnarl.term_settings import TermSettings
-
-BASE_BYTES = 300_000_000
-"""The interpreter, the compiled kernels, and DuckDB with its buffers, before any data."""
-
-BYTES_PER_RECORD = 1100
-"""Its id, its row and key in the best-match table, and those of the cluster it may become part of."""
-
-BYTES_PER_ENTRY = 150
-"""A term of a record while it is interned, in the rolls, in the lists of clusters, and merged."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +27,7 @@ class TermInput:
 
     ids     object[n] of str, sorted by UTF-8 bytes: position is the record index
     names   object[V] of str: the terms, likewise
-    counts  n_entries, n_terms, n_empty_records, by name
+    counts  n_entries, n_terms, n_empty_records, forecast, by name
     notes   what was special, in sentences
     inputs  what run.json says of the files
     kind    the caller's kind of frame
@@ -46,7 +36,7 @@ class TermInput:
     terms: Terms
     ids: NDArray[Any]
     names: NDArray[Any]
-    counts: Mapping[str, int]
+    counts: Mapping[str, Any]
     notes: tuple[str, ...]
     inputs: list[dict[str, Any]]
     kind: FrameKind
@@ -55,27 +45,6 @@ class TermInput:
 def _is_matrix(given: Any) -> bool:
     """Say whether it is a SciPy sparse matrix, without importing SciPy."""
     return hasattr(given, "tocoo") and hasattr(given, "shape")
-
-
-def forecast_bytes(n_records: int, n_entries: int) -> int:
-    """Forecast the peak memory of a run.
-
-    >>> forecast_bytes(10**6, 7 * 10**6) < 4 * 10**9
-    True
-    """
-    return BASE_BYTES + BYTES_PER_RECORD * n_records + BYTES_PER_ENTRY * n_entries
-
-
-def refuse_oversize(n_records: int, n_entries: int, memory_limit: str | None) -> None:
-    """Refuse, before the work starts, a run that would not fit in the memory it may use. Raises ResourceError."""
-    limit = read_bytes(memory_limit) if memory_limit is not None else machine_bytes() * 4 // 5
-    needed = forecast_bytes(n_records, n_entries) - BASE_BYTES
-    if limit and needed > limit:
-        raise ResourceError(
-            f"Clustering {n_records:,} records with {n_entries:,} terms needs about {format_bytes(needed)} of memory; "
-            f"the limit is {format_bytes(limit)}.",
-            hint="Raise it with --memory-limit, or leave out terms that nearly all records have.",
-        )
 
 
 def _describe(found: InternedTerms) -> tuple[str, ...]:
@@ -114,10 +83,12 @@ def read_input(given: Any, ids: Sequence[Any] | None, settings: TermSettings) ->
             found = intern_terms(session, query_rows(source), query_ids(source))
             inputs, kind = describe_inputs([("terms", source)]), source.kind
     terms = found.terms
-    refuse_oversize(terms.n_records, len(terms.term), settings.memory_limit)
-    counts = {
+    refuse_oversize(terms, settings.memory_limit)
+    forecast = forecast_terms(terms)
+    counts: dict[str, Any] = {
         "n_terms": terms.n_terms,
         "n_entries": len(terms.term),
         "n_empty_records": int((np.diff(terms.first) == 0).sum()),
+        "forecast": {"memory_bytes": forecast.memory_bytes, "seconds": round(forecast.seconds, 1)},
     }
     return TermInput(terms, found.ids, found.names, counts, _describe(found), inputs, kind)

@@ -147,8 +147,8 @@ def find_reach(state: State, slot: int) -> None:
     n_places = min(np.int64(what.n_terms), BAND_PLACES)
     for i in range(n_places):
         for b in range(n_bands if no_skipping else 0):
-            reach[b, i] = UNLIMITED
-        reach[n_bands, i] = reach[n_bands + 1, i] = UNLIMITED if no_skipping else NOTHING
+            reach[i, b] = UNLIMITED
+        reach[i, n_bands] = reach[i, n_bands + 1] = UNLIMITED if no_skipping else NOTHING
     end = n_bands if no_skipping else 0
     while end < n_bands:
         b = end
@@ -176,7 +176,7 @@ def find_reach(state: State, slot: int) -> None:
                 most = total
                 if bands[f].most_terms <= BEST:
                     most = query.sums[n_terms - 1] if n_terms > 0 else np.int64(0)
-                reach[f, place] = query.ceilings[f] + most
-                reach[over, place] = max(reach[over, place], reach[f, place])
+                reach[place, f] = query.ceilings[f] + most
+                reach[place, over] = max(reach[place, over], reach[place, f])
         if what.n_terms > BAND_PLACES:
             _write_tops(query.tops[bands[b].family, BAND_PLACES - 1], query.sums, n_best, total)

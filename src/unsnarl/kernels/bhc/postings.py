@@ -6,14 +6,15 @@ moves to the end of the words, and what it leaves is not used again until everyt
 
 An entry is: slot, number of terms that follow or TOO_LONG, n_records, extent, part (two words), own count of the term,
 and TERM_UNIT * term + count for each more frequent term. The part of a Bernoulli cluster has its absent part for a
-single record with it, which is the most it can be.
+single record with it, which is the most it can be; in the place of the extent, which is n_records, stands its fall
+(`pack_fall`), from which follows how much less that is for more records.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from unsnarl.kernels.arrays import Int32
+from unsnarl.kernels.arrays import Int32, Int64, Records
 from unsnarl.kernels.bhc.odds import absent_part
 from unsnarl.kernels.bhc.state import BERNOULLI, GONE, MODEL, N_INSERTED, Postings, State
 from unsnarl.kernels.jit import kernel
@@ -23,6 +24,9 @@ TERM_BITS = 7
 TERM_UNIT = 2**TERM_BITS
 TOO_LONG = -1
 INLINE_TERMS = 48
+HIGH_BITS, REST_BITS, LEVEL_BITS, LOW_BITS = 6, 6, 7, 12
+"""Bits of the parts of a fall."""
+
 LOW_WORD = np.int64(2**32)
 
 
@@ -74,6 +78,55 @@ def _make_place(postings: Postings, at: int, length: int) -> int:
 
 
 @kernel
+def pack_fall(entries: Records, what: Records) -> int:
+    """Put into one word what a bound of the fall of a cluster's absent part follows from.
+
+    Lowest bits first: n_high, the number of terms in two records or more; rest and level, so that n_high * level + rest
+    is the sum of their counts; n_low, the number of terms in one record, as far as it fits.
+
+    Needs: at most INLINE_TERMS terms, counts under TERM_UNIT. Overwrites: nothing. Each turn: bars before i are
+    counted. Ties: none.
+    """
+    n_high = total = n_low = np.int64(0)
+    first = what.start + what.n_terms
+    for i in range(first, first + what.n_bars):
+        if entries[i].term == 1:
+            n_low = np.int64(entries[i].count)
+        else:
+            n_high += entries[i].count
+            total += np.int64(entries[i].term) * entries[i].count
+    level = total // n_high if n_high > 0 else np.int64(0)
+    rest = total - level * n_high
+    packed = (min(n_low, 2**LOW_BITS - 1) << LEVEL_BITS) + level
+    return (((packed << REST_BITS) + rest) << HIGH_BITS) + n_high
+
+
+@kernel
+def find_fall(absent: Int64, fall: int, before: int, n: int) -> int:
+    """Return what the absent part of a cluster falls by at least, from `before` records in both clusters to n.
+
+    fall  as pack_fall gives it
+
+    A term in h of the cluster's records falls by ln(b + n - 1) - ln(b + before - 1), ..., h such differences, each at
+    least the one before; so the sum over terms is least where all are in like many records. Every logarithm is rounded
+    by half a unit at most, hence what is taken off at the end.
+
+    Needs: 1 <= before <= n, and no term in more than `before` - 1 records. Overwrites: nothing. Ties: none.
+    """
+    n_high = fall & (2**HIGH_BITS - 1)
+    rest = (fall >> HIGH_BITS) & (2**REST_BITS - 1)
+    level = (fall >> (HIGH_BITS + REST_BITS)) & (2**LEVEL_BITS - 1)
+    n_low = fall >> (HIGH_BITS + REST_BITS + LEVEL_BITS)
+    low = absent[n] - absent[n - 1] - absent[before] + absent[before - 1]
+    high = absent[n] - absent[n - level] - absent[before] + absent[before - level]
+    total = n_low * low + n_high * high - 2 * (n_low + n_high * level + rest)
+    if rest > 0:
+        next_one = absent[n - level] - absent[n - level - 1] - absent[before - level] + absent[before - level - 1]
+        total += rest * next_one
+    return max(total, np.int64(0))
+
+
+@kernel
 def insert(state: State, slot: int) -> None:
     """Put a merged cluster into the list of each of its terms.
 
@@ -82,8 +135,9 @@ def insert(state: State, slot: int) -> None:
     what, postings = state.slots[slot], state.postings
     words = postings.words
     is_long = _is_long(state, slot)
-    part = np.int64(what.part)
+    part, extent = np.int64(what.part), np.int64(what.extent)
     if state.options[MODEL] == BERNOULLI:
+        extent = np.int64(0) if is_long else pack_fall(state.entries, what)
         # A cluster of all records meets nobody.
         absent = state.weights.absent
         part += absent_part(state.entries, absent, what, min(what.n_records + 1, len(absent) - 1))
@@ -93,7 +147,7 @@ def insert(state: State, slot: int) -> None:
         length = 0 if is_long else i
         at = _make_place(postings, one, HEAD + length)
         words[at], words[at + 1] = slot, TOO_LONG if is_long else length
-        words[at + 2], words[at + 3] = what.n_records, what.extent
+        words[at + 2], words[at + 3] = what.n_records, extent
         words[at + 4] = np.int32(part // LOW_WORD)
         words[at + 5] = np.int32(part % LOW_WORD - LOW_WORD // 2)
         words[at + 6] = entry.count

@@ -11,7 +11,7 @@ import numpy as np
 
 from unsnarl.kernels.bhc.bounds import find_ceilings, find_reach
 from unsnarl.kernels.bhc.odds import absent_gain, absent_part, fixed_part, gain, score_slot
-from unsnarl.kernels.bhc.postings import HEAD, TERM_BITS, TERM_UNIT, part_at
+from unsnarl.kernels.bhc.postings import HEAD, TERM_BITS, TERM_UNIT, find_fall, part_at
 from unsnarl.kernels.bhc.postings import TOO_LONG as IS_LONG
 from unsnarl.kernels.bhc.rolls import LONGEST, LONGEST_BITS, TOO_LONG
 from unsnarl.kernels.bhc.state import (
@@ -108,18 +108,21 @@ def _meet_kinds(state: State, slot: int) -> None:
     is left. Ties: none.
     """
     what, rolls, query = state.slots[slot], state.rolls, state.query
-    over = query.reach[len(state.bands)]
+    over = len(state.bands)
     for i in range(what.n_terms - 1, -1, -1):
         term = state.entries[what.start + i].term
         place = min(i, BAND_PLACES - 1)
-        need = needed(state, slot)
-        if over[place] < need:
+        need, reach = needed(state, slot), query.reach[place]
+        if reach[over] < need:
             return
         roll = np.int64(rolls.roll_of[term])
-        for b in range(SINGLE_BANDS if rolls.split[term] else 1):
+        is_split = rolls.split[term]
+        for b in range(SINGLE_BANDS if is_split else 1):
+            if is_split and reach[b] < need:
+                continue
             start, stop = rolls.start[roll + b], rolls.stop[roll + b]
-            if start < stop and (not rolls.split[term] or query.reach[b, place] >= need):
-                is_even = rolls.split[term] == 1 and b < SINGLE_BANDS - 1
+            if start < stop:
+                is_even = is_split == 1 and b < SINGLE_BANDS - 1
                 _read_roll(state, slot, start, stop, query.ones[term], place, is_even)
                 need = needed(state, slot)
 
@@ -137,6 +140,7 @@ def _read_list(state: State, slot: int, start: int, stop: int, term: int, place:
     query, weights, what, words = state.query, state.weights, state.slots[slot], state.postings.words
     counts, seen, serial = query.counts, query.seen, np.int32(state.counters[SERIAL])
     is_bernoulli, own = state.options[MODEL] == BERNOULLI, np.int64(query.counts[term])
+    is_many = is_bernoulli and what.n_records > 1
     need = needed(state, slot)
     can_skip = family >= 0 and state.options[FLAGS] & NO_SKIPPING == 0
     tops = query.tops[max(family, 0), place]
@@ -154,7 +158,7 @@ def _read_list(state: State, slot: int, start: int, stop: int, term: int, place:
             at += HEAD
             continue
         n = what.n_records + words[at + 2]
-        if n >= len(weights.by_records) or what.extent + words[at + 3] >= len(weights.by_extent):
+        if n >= len(weights.by_records) or (not is_bernoulli and what.extent + words[at + 3] >= len(weights.by_extent)):
             # More than there is: the cluster is gone, and is part of the one in question.
             at += HEAD + length
             continue
@@ -162,6 +166,8 @@ def _read_list(state: State, slot: int, start: int, stop: int, term: int, place:
         if is_bernoulli:
             score += absent_gain(weights.absent, n, own, words[at + 6])
             score += fixed_part(query, state.entries, weights, what, words[at + 2], np.int64(serial))
+            if is_many:
+                score -= find_fall(weights.absent, np.int64(words[at + 3]), np.int64(words[at + 2] + 1), n)
         else:
             score += weights.by_records[n] + weights.by_extent[what.extent + words[at + 3]] + what.part
         if can_skip and score + tops[min(length, TOPS - 1)] < need:
@@ -175,13 +181,16 @@ def _read_list(state: State, slot: int, start: int, stop: int, term: int, place:
                 score += gain(weights, word >> TERM_BITS, count, word & (TERM_UNIT - 1))
                 if is_bernoulli:
                     score += absent_gain(weights.absent, n, count, word & (TERM_UNIT - 1))
-        at += HEAD + length
+        start_of, at = at, at + HEAD + length
         if score >= need and seen[other] != serial and seen[other] != GONE:
-            if is_bernoulli and what.n_records > 1:
-                # For one record with it the absent part is the largest: the score was a bound.
-                absent = weights.absent
-                score += absent_part(state.entries, absent, state.slots[other], n)
-                score -= absent_part(state.entries, absent, state.slots[other], n - what.n_records + 1)
+            if is_many:
+                # The fall of the absent part is at least what was taken off: the score was a bound.
+                part = state.slots[other].part + absent_part(state.entries, weights.absent, state.slots[other], n)
+                score += (
+                    part
+                    - part_at(words, start_of)
+                    + find_fall(weights.absent, np.int64(words[start_of + 3]), np.int64(words[start_of + 2] + 1), n)
+                )
             seen[other] = serial
             if score >= need:
                 offer(state, slot, other, state.slots[other].name, score)
@@ -199,18 +208,20 @@ def _meet_clusters(state: State, slot: int) -> None:
     on is left. Ties: none.
     """
     what, postings, query = state.slots[slot], state.postings, state.query
-    over = query.reach[len(state.bands) + 1]
+    over = len(state.bands) + 1
     for i in range(what.n_terms - 1, -1, -1):
         term = state.entries[what.start + i].term
         place = min(i, BAND_PLACES - 1)
-        need = needed(state, slot)
-        if over[place] < need:
+        need, reach = needed(state, slot), query.reach[place]
+        if reach[over] < need:
             return
         is_split = postings.split[term]
         for b in range(SINGLE_BANDS if is_split else 0, len(state.bands) if is_split else 1):
+            if is_split and reach[b] < need:
+                continue
             one = np.int64(postings.list_of[term]) + b
             start, stop = postings.start[one], postings.stop[one]
-            if start < stop and (not is_split or query.reach[b, place] >= need):
+            if start < stop:
                 _read_list(state, slot, start, stop, term, place, state.bands[b].family if is_split else -1)
                 need = needed(state, slot)
 

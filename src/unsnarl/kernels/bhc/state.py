@@ -170,7 +170,7 @@ class Query(NamedTuple):
     seen      int32[s]  the serial number of the last query that a slot has been offered to or scored by; GONE where it
                         is gone
     ceilings  int64[b]  the most the log odds can be with a slot of a band that shares nothing
-    reach     int64[b + 2, BAND_PLACES]  the most they can be if no rarer term is shared; then the most of all bands of
+    reach     int64[BAND_PLACES, b + 2]  the most they can be if no rarer term is shared; then the most of all bands of
                         kinds, and of all bands of merged clusters
     tops      int64[families, BAND_PLACES, TOPS]  for each place the most that 0, 1, ... more frequent terms can
                         add; the last: any number
