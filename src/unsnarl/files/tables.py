@@ -42,7 +42,8 @@ SCHEMAS = {
 
 LINEAGE = {"change": "VARCHAR", "old_cluster_id": "VARCHAR", "new_cluster_id": "VARCHAR", "n_records": "BIGINT"}
 RETIRED = {"cluster_id": "VARCHAR"}
-_MAY_BE_NULL = ("old_cluster_id", "new_cluster_id")
+_MAY_BE_EMPTY = ("old_cluster_id", "new_cluster_id", "effect", "blocked_left", "blocked_right")
+_MAY_BE_NAN = ("blocked_distance", "blocked_log_odds")
 
 
 def with_content(schema: dict[str, str]) -> dict[str, str]:
@@ -51,8 +52,10 @@ def with_content(schema: dict[str, str]) -> dict[str, str]:
 
 
 def write_value(expression: str, column: str, type_: str) -> str:
-    """Write the SQL of a column as it goes into a file: cluster ids that may be missing are null where they are ''."""
-    value = f"NULLIF({expression}, '')" if column in _MAY_BE_NULL else expression
+    """Write the SQL of a column as it goes into a file: null where what may be missing is '' or NaN."""
+    if column in _MAY_BE_NAN:
+        expression = f"CASE WHEN isnan({expression}) THEN NULL ELSE {expression} END"
+    value = f"NULLIF({expression}, '')" if column in _MAY_BE_EMPTY else expression
     return f"CAST({value} AS {type_})"
 
 

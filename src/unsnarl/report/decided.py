@@ -13,11 +13,13 @@ from unsnarl.dendrogram import cut_forest
 from unsnarl.files.session import Columns
 from unsnarl.files.tables import Names
 from unsnarl.model import Clustering, Components, Constraints, Forest, Pairs
-from unsnarl.report.blocked import Answer, Blocked, find_blocked
+from unsnarl.report.blocked import Answer, find_blocked
 from unsnarl.report.decided_tables import Decided, make_decision_table
-from unsnarl.report.effects import Effects, find_effects, find_same_components, list_named
+from unsnarl.report.effects import Effects, find_effects, find_same_components
 from unsnarl.report.intake import Input
 from unsnarl.report.ruling import Ruling, find_touched
+from unsnarl.report.standoffs import Standoffs
+from unsnarl.report.statements import Statements, list_heads
 from unsnarl.report.summary import count_of
 
 CHANGED, ALREADY_SO = "changed", "already so"
@@ -43,35 +45,30 @@ class Without:
         return self.link(some, self.components(some), self.rules)
 
 
-Done = dict[str, tuple[str, int, int]]
-"""Of each event that applies its effect, the records in its clusters, and those of them that moved."""
-
-
-def _name_effects(ruling: Ruling, effects: Effects) -> Done:
-    words = [CHANGED if changed else ALREADY_SO for changed in effects.changed.tolist()]
-    facts = zip(words, effects.n_records.tolist(), effects.n_moved.tolist(), strict=True)
-    return {event.event: fact for event, fact in zip(ruling.applied, facts, strict=True)}
-
-
-def _make_table(ruling: Ruling, done: Done, blocked: dict[str, Blocked], ids: Any) -> Columns:
+def _make_table(ruling: Ruling, effects: Effects | None, blocked: Standoffs | None, ids: Any) -> Columns:
     """Make a row for each event of the log, in its order."""
     assert ruling.log is not None
-    rows = []
-    for event in ruling.log.events:
-        found = blocked.get(event.event)
-        names = ("", "") if found is None else (ids[found.left], ids[found.right])
-        distance = np.nan if found is None else found.distance
-        said = (event.event, event.kind, event.by, event.at, ruling.status[event.event])
-        rows.append((*said, *done.get(event.event, ("", 0, 0)), *names, distance))
-    return make_decision_table(rows)
+    events = ruling.log.events
+    table = make_decision_table(events, ruling.status)
+    if effects is None:
+        return table
+    place_of = {event.event: place for place, event in enumerate(events)}
+    places = np.array([place_of[event.event] for event in ruling.applied], dtype=np.int64)
+    table["effect"][places] = np.where(effects.changed, CHANGED, ALREADY_SO)
+    table["n_records"][places] = effects.n_records
+    table["n_moved"][places] = effects.n_moved
+    if blocked is not None:
+        places = places[blocked.row]
+        table["blocked_left"][places], table["blocked_right"][places] = ids[blocked.left], ids[blocked.right]
+        table["blocked_distance"][places] = blocked.distance
+    return table
 
 
-def _count_named(effects: Effects, n_records: int) -> Columns:
+def count_named(said: Statements, n_records: int) -> Columns:
     """Count for each record the applied events that name it, by what they say."""
-    named = effects.named
     columns = {}
-    for name, says in (("decided_same", named.ties), ("decided_different", named.separates)):
-        records = named.record[says[named.event]]
+    for name, says in (("decided_same", said.ties), ("decided_different", said.separates)):
+        records = said.record[says[said.event]]
         columns[name] = np.bincount(records, minlength=n_records).astype(np.int32)
     return columns
 
@@ -96,23 +93,20 @@ def make_decided(given: Input, answer: Answer, without: Without) -> tuple[Decide
     Cost: that of linking the components they touch once more, and O(n log n).
     """
     assert given.ruled is not None
-    ruling, components, index = given.ruled.ruling, given.components, given.ruled.index
+    ruling, components, said = given.ruled.ruling, given.components, given.ruled.said
     if not ruling.applied:
         everywhere = np.ones(len(given.ids), dtype=np.bool_)
         counts, notes = _describe(ruling, 0, 0)
-        return Decided({}, _make_table(ruling, {}, {}, given.ids), counts=counts, notes=notes), everywhere
+        return Decided({}, _make_table(ruling, None, None, given.ids), counts=counts, notes=notes), everywhere
     is_touched = find_touched(components, given.ruled.constraints, rules_too=False)
     base = without.solve(given.pairs, is_touched)
     before = cut_forest(base, answer.cut).cluster_of
     before = np.where(is_touched, before, answer.clustering.cluster_of).astype(np.int32)
-    effects = find_effects(ruling, list_named(ruling, index), answer.clustering, Clustering(before))
-    heads = [[index[part[0]] for part in event.parts] if event.separates else [] for event in ruling.applied]
-    found = zip(ruling.applied, find_blocked(answer, heads), strict=True)
-    blocked = {event.event: merge for event, merge in found if merge is not None}
-    columns = _count_named(effects, len(given.ids))
-    table = _make_table(ruling, _name_effects(ruling, effects), blocked, given.ids)
+    effects = find_effects(said, answer.clustering, Clustering(before))
+    blocked = find_blocked(answer, list_heads(said))
+    columns, table = count_named(said, len(given.ids)), _make_table(ruling, effects, blocked, given.ids)
     is_unchanged = find_same_components(answer.forest, base, components, is_touched) | ~is_touched
-    counts, notes = _describe(ruling, int(effects.changed.sum()), len(blocked))
+    counts, notes = _describe(ruling, int(effects.changed.sum()), len(blocked.row))
     return Decided(columns, table, counts=counts, notes=notes), is_unchanged
 
 

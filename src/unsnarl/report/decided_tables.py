@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from unsnarl.decisions.events import Event
 from unsnarl.files.session import Columns
 from unsnarl.files.tables import DECIDED_SCHEMA, DECISION_SCHEMA, VIOLATION_SCHEMA, TableColumns
 
@@ -59,12 +60,17 @@ def read_decided(clusters: Columns) -> Decided | None:
     return Decided(columns) if columns else None
 
 
-def make_decision_table(rows: list[tuple[Any, ...]]) -> Columns:
-    """Make the table of decisions from its rows."""
-    kinds = {"VARCHAR": object, "INTEGER": np.int32, "DOUBLE": np.float64}
-    columns = list(zip(*rows, strict=True)) or [()] * len(DECISION_SCHEMA)
+def make_decision_table(events: Sequence[Event], status: Mapping[str, str]) -> Columns:
+    """Make the table of decisions, nothing yet being known of what they did.
+
+    status  of each event, by its id
+    """
+    fills = {"VARCHAR": "", "INTEGER": np.int32(0), "DOUBLE": np.nan}
     table: Columns = {}
-    for (name, type_), column in zip(DECISION_SCHEMA.items(), columns, strict=True):
-        table[name] = np.empty(len(rows), dtype=kinds[type_])
-        table[name][:] = column
+    for name, type_ in DECISION_SCHEMA.items():
+        fill = fills[type_]
+        table[name] = np.full(len(events), fill, dtype=object if fill == "" else type(fill))
+    for name in ("event", "kind", "by", "at"):
+        table[name][:] = [getattr(event, name) for event in events]
+    table["status"][:] = [status[event.event] for event in events]
     return table
