@@ -502,8 +502,8 @@ def test_blocked_merges_found_at_once_are_those_of_a_walk(linkage: str, monkeypa
             events += shift(draw_events(graph[1], random.Random(100 * turn + seed)), f"{seed}-")
     asked = {"linkage": linkage, "threshold": 1e-9, "cut": 0.9, "on_contradiction": "latest"}
     result = unsnarl.cluster(rows, records, decisions=events, **asked)
-    ((_, a, b, found),) = seen
     made, pairs = result.found, result.found.pairs
+    ((_, a, b, found),) = seen
     alone = np.arange(len(made.ids), dtype=np.int32)
     answer = blocked.Answer(made.forest, made.clustering, pairs, alone, linkage, 0.9)
     walked = blocked.replay(answer, a, b)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from unsnarl.errors import ResourceError
@@ -90,14 +91,15 @@ def cluster(
     from unsnarl.engines.compiling import compile_ahead
     from unsnarl.files.tables import make_components
     from unsnarl.model import Clustering
-    from unsnarl.report.findings import add_decided, make_findings
+    from unsnarl.report.findings import make_findings
     from unsnarl.report.following import name_clusters, refuse_missing
     from unsnarl.report.intake import Asked
-    from unsnarl.report.linking import find_known_merges, link_rest, weigh_decisions
+    from unsnarl.report.linking import find_known_merges, link_rest
     from unsnarl.report.result import Result
     from unsnarl.report.resuming import load_forest, save_forest
     from unsnarl.report.reuse import Contents
     from unsnarl.report.timing import Clock
+    from unsnarl.report.weighing import complete
 
     chosen = make_settings(settings)
     refuse_missing(previous)
@@ -111,25 +113,25 @@ def cluster(
         whole = Clustering(given.components.component_of)
         table = make_components(given.ids, given.pairs, given.components, whole, chosen.threshold)
         contents = Contents(given)
-        table = {**table, "content_hash": contents.keys}
-        known = find_known_merges(given, table, chosen.linkage, previous)
+        known = find_known_merges(given, table, contents, chosen.linkage, previous)
     with clock.time("linking"):
-        forest = load_forest(kept, opened, chosen) or link_rest(given, known, chosen.linkage, progress)
-        save_forest(kept, opened, chosen, forest)
+        forest = load_forest(kept, opened, chosen)
+        if forest is None:
+            forest = link_rest(given, known, chosen.linkage, progress)
+            save_forest(kept, opened, chosen, forest)
     with clock.phase("cutting"):
         clustering = dendrogram.cut_forest(forest, chosen.cut)
         names = name_clusters(given.ids, clustering, previous, chosen.content_ids)
-    with clock.time("weighing decisions"):
-        decided, is_unchanged = weigh_decisions(given, (forest, clustering), chosen)
-    table = {**table, "content_hash": contents.settle(is_unchanged)}
     found = make_findings(chosen, given, table, (forest, clustering), clock.phases)
-    return Result(replace(add_decided(found, decided), names=names), given.kind)
+    begun, rest = complete(given, replace(found, names=names), contents, clock)
+    return Result(begun, given.kind, rest)
 
 
 def bhc(
     terms: Any,
     *,
     ids: Sequence[Any] | None = None,
+    records: Any = None,
     decisions: Any = None,
     previous: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -140,7 +142,8 @@ def bhc(
     terms     rows of (id, term) or (id, term, count), or a row for each record with a list in the column terms, in any
               form `cluster` takes; or a SciPy sparse matrix of counts; with `fields` a table of records
     ids       of the rows of a sparse matrix (default: their numbers)
-    decisions what people decided, as for `cluster`
+    records   the ids of all records, as for `cluster` (default: those of TERMS); one without terms is alone
+    decisions what people decided, as for `cluster`; what they did is found out by clustering again without them
     previous  a RUN, whose cluster ids are kept (docs/lineage.md)
     progress  told how far the work is (default: nobody)
     settings  the fields of TermSettings: model="multinomial", gamma=None, strength=None, cut=0.0, ...
@@ -155,8 +158,8 @@ def bhc(
     """
     from unsnarl.bayes.run import cluster_terms, load_kernels
     from unsnarl.report.following import name_clusters, refuse_missing
-    from unsnarl.report.term_decisions import add_decisions
-    from unsnarl.report.term_intake import read_input
+    from unsnarl.report.term_decisions import rule_terms, weigh_decisions
+    from unsnarl.report.term_intake import TermsAsked, read_input
     from unsnarl.report.term_outcome import make_findings
     from unsnarl.report.term_result import TermResult
     from unsnarl.report.timing import Clock
@@ -165,16 +168,20 @@ def bhc(
     refuse_missing(previous)
     clock = Clock(progress)
     with clock.phase("reading"):
-        given, links = add_decisions(read_input(terms, ids, chosen), decisions)
+        given = read_input(TermsAsked(terms, ids, records, decisions), chosen, rule_terms)
     clock.run("loading kernels", load_kernels)
+    under = None if given.ruled is None else given.ruled.constraints
+    solve = partial(cluster_terms, given.terms, chosen, progress)
     try:
-        outcome = clock.wait("merging", lambda: cluster_terms(given.terms, chosen, progress, **links))
+        outcome = clock.wait("merging", lambda: solve(under))
+        found = make_findings(given, outcome, chosen, clock.phases)
+        if under is not None:
+            found = clock.wait("weighing decisions", lambda: weigh_decisions(given, outcome, found, solve))
     except MemoryError:
         raise ResourceError(
             f"Memory ran out on {len(given.ids):,} records with {len(given.terms.term):,} terms.",
             hint="Give the run more memory, or leave out terms that nearly all records have.",
         ) from None
-    found = make_findings(given, outcome, chosen, clock.phases)
     with clock.phase("naming"):
         names = name_clusters(given.ids, found.clustering, previous, chosen.content_ids)
     return TermResult(replace(found, names=names), given.kind)

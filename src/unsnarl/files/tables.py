@@ -74,8 +74,9 @@ DECISION_SCHEMA = {
     "blocked_left": "VARCHAR",
     "blocked_right": "VARCHAR",
     "blocked_distance": "DOUBLE",
+    "blocked_log_odds": "DOUBLE",
 }
-"""Columns of the table of decisions, which a run with decisions has."""
+"""Columns of the table of decisions, which a run with decisions has; of the last two it has one."""
 
 VIOLATION_SCHEMA = {"cluster_id": "VARCHAR", "source": "VARCHAR", "n_records": "INTEGER"}
 """Columns of the table of clusters with several records of one source, which a run with --one-per has."""

@@ -13,7 +13,7 @@ from unsnarl.errors import InputError, UsageError
 from unsnarl.files.columns import find_column, find_record_column
 from unsnarl.files.identifiers import read_id
 from unsnarl.files.parts import UNTYPED, FrameKind, Part, Source, show
-from unsnarl.files.records import agree_family
+from unsnarl.files.records import RecordSource, agree_family
 from unsnarl.files.rows import View, count_rows, find_rows, guard, input_error, say_rows, unite
 from unsnarl.files.session import Session, quote_text
 from unsnarl.files.sources import open_source
@@ -42,6 +42,7 @@ class TermSource:
     source: Source
     shape: str
     views: list[View]
+    settings: TermSettings
 
     @property
     def kind(self) -> FrameKind:
@@ -189,7 +190,7 @@ def read_terms(session: Session, given: Any, settings: TermSettings) -> TermSour
     if len(shapes) > 1:
         raise InputError(f"{ROLE}: some files have a term in each row, others lists.", hint="Give all of one kind.")
     agree_family(ROLE, families)
-    return TermSource(session, source, shapes.pop(), views)
+    return TermSource(session, source, shapes.pop(), views, settings)
 
 
 def _show_rows(terms: TermSource, condition: str, shown: Sequence[str]) -> list[str]:
@@ -240,6 +241,16 @@ def query_rows(terms: TermSource) -> str:
     return f"SELECT id, unnest(terms) AS term, CAST(1 AS BIGINT) AS n FROM ({unite(terms.views)})"
 
 
-def query_ids(terms: TermSource) -> str:
-    """Give SQL with the column id: each record once, those without terms too."""
-    return f"SELECT DISTINCT id FROM ({unite(terms.views)})"
+def query_ids(terms: TermSource, records: RecordSource | None = None) -> str:
+    """Give SQL with the column id: each record once, those without terms too, and those of RECORDS."""
+    views = [*terms.views, *([] if records is None else records.views)]
+    return " UNION ".join(f"SELECT id FROM ({unite([view])})" for view in views)
+
+
+def check_records(terms: TermSource, records: RecordSource) -> None:
+    """Refuse RECORDS that break their contract, and TERMS of ids they lack. Raises InputError."""
+    for problem in records.find_problems():
+        raise problem
+    if not terms.settings.allow_unknown_ids:
+        unknown = f"id NOT IN (SELECT id FROM ({records.query()}))"
+        _refuse(terms, unknown, [], "with an id that RECORDS lack", "Check the ids, or add --allow-unknown-ids.")

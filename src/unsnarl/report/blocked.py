@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.model import SCORE_UNITS, Clustering, Forest, Index, Pairs, snap_distance, to_score_units
-from unsnarl.report.standoffs import Field, Standoffs, make_keys
+from unsnarl.report.standoffs import Field, Standoffs, is_among, make_keys
 from unsnarl.report.statements import list_denials
 
 
@@ -138,7 +138,7 @@ def _pair_up(records: Index, clusters: Index, met: Places) -> tuple[Index, Index
     """List those of some records, two at a time, whose clusters may have met."""
     if len(records) ** 2 <= 2 * len(met):
         one, other = np.triu_indices(len(records), 1)
-        kept = np.isin(make_keys(clusters[one], clusters[other]), met)
+        kept = is_among(make_keys(clusters[one], clusters[other]), met)
         return records[one[kept]], records[other[kept]]
     order = np.argsort(clusters)
     clusters, records = clusters[order], records[order]
@@ -151,7 +151,7 @@ def _pair_up(records: Index, clusters: Index, met: Places) -> tuple[Index, Index
 def _list_all_met(met: Places, cluster_of: Index, heads: tuple[Places, Index]) -> Places:
     """List two records at a time that events keep apart and whose clusters may have met: int64[k, 3], event first."""
     pairs, members = list_denials(*heads)
-    found = [pairs[np.isin(make_keys(cluster_of[pairs[:, 1]], cluster_of[pairs[:, 2]]), met)]]
+    found = [pairs[is_among(make_keys(cluster_of[pairs[:, 1]], cluster_of[pairs[:, 2]]), met)]]
     begins = np.flatnonzero(np.diff(members[:, 0])) + 1
     for some in np.split(members, begins) if len(members) else ():
         records = some[:, 1].astype(np.int32)
@@ -185,6 +185,14 @@ def find_blocked(answer: Answer, heads: tuple[Places, Index]) -> Standoffs:
     event, a, b = denied[:, 0], denied[:, 1].astype(np.int32), denied[:, 2].astype(np.int32)
     # The weights of weighted linkage depend on the merges behind them, and not only on who is in a cluster.
     found = replay(answer, a, b) if answer.linkage == "weighted" else field.find(a, b)
+    return pick_best(event, found)
+
+
+def pick_best(event: Places, found: Standoffs) -> Standoffs:
+    """Give for each event the nearest of what it blocked: `row` is the event then.
+
+    event  of each row that was asked for
+    """
     event = event[found.row]
     order = np.lexsort((found.right, found.left, found.distance, event))
     best = order[np.unique(event[order], return_index=True)[1]]

@@ -60,8 +60,9 @@ def find_moved(now: Clustering, before: Clustering) -> Bools:
     is_split = np.zeros(len(new), dtype=np.bool_)
     # A cluster is named by its smallest record: where another is elsewhere than that one was, it was not one cluster.
     is_split[new[old != old[new]]] = True
-    size_now, size_before = np.bincount(new, minlength=len(new)), np.bincount(old, minlength=len(new))
-    moved: Bools = is_split[new] | (size_now[new] != size_before[old])
+    differs = np.bincount(new, minlength=len(new)) != np.bincount(old, minlength=len(new))[old]
+    # A name looks up what is known of its own cluster alone.
+    moved: Bools = (is_split | differs)[new]
     return moved
 
 

@@ -15,7 +15,7 @@ from unsnarl import dendrogram
 from unsnarl.errors import ResourceError, UsageError
 from unsnarl.files.frames import to_native
 from unsnarl.files.parts import FrameKind
-from unsnarl.files.runs import write_run
+from unsnarl.files.runs import RunData, write_run
 from unsnarl.files.session import Session
 from unsnarl.files.tables import unpack
 from unsnarl.report.export import format_csv, write_table
@@ -23,6 +23,7 @@ from unsnarl.report.findings import Findings
 from unsnarl.report.forecast import format_bytes, share_memory
 from unsnarl.report.names import say_changes, show_missing
 from unsnarl.report.summary import format_summary, summary_as_dict
+from unsnarl.report.timing import Later
 from unsnarl.settings import Settings
 
 MATRIX_LIMIT_BYTES = 1_000_000_000
@@ -43,9 +44,14 @@ class Result:
     `found` holds the arrays behind the frames.
     """
 
-    def __init__(self, found: Findings, kind: FrameKind) -> None:
-        self.found = found
+    def __init__(self, found: Findings, kind: FrameKind, rest: Later[Findings] | None = None) -> None:
+        self._begun, self._rest = found, rest
         self._kind = kind
+
+    @cached_property
+    def found(self) -> Findings:
+        """The arrays behind the frames; waits for what is still being found out."""
+        return self._begun if self._rest is None else self._rest.wait()
 
     def __repr__(self) -> str:
         return f"<unsnarl.Result: {self.summary().splitlines()[0]}>"
@@ -53,7 +59,7 @@ class Result:
     @property
     def settings(self) -> Settings:
         """The settings of the run."""
-        return self.found.settings
+        return self._begun.settings
 
     def _as_frame(self, table: str) -> Any:
         with Session(self.settings.threads, self.settings.memory_limit) as session:
@@ -121,7 +127,13 @@ class Result:
         Raises InputError where the folder exists and `force` is not given.
         """
         with Session(self.settings.threads, share_memory(self.settings.memory_limit).engine) as session:
-            write_run(session, folder, self.found.run_data(), force)
+            run = self._begun.run_data()
+            if self._rest is not None:
+                run = replace(run, rest=self._give_rest)
+            write_run(session, folder, run, force)
+
+    def _give_rest(self) -> RunData:
+        return self.found.run_data()
 
     def write_clusters(self, path: str | os.PathLike[str], force: bool = False) -> None:
         """Write the clusters alone to one file, .parquet or .csv by its ending."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from unsnarl.files.runs import RunFiles
 from unsnarl.files.session import Session
 from unsnarl.files.tables import Names, TableColumns
 from unsnarl.interning import Ids, add_constraints, find_indexes, hash_contents
-from unsnarl.model import Forest
+from unsnarl.model import Constraints, Forest
 from unsnarl.report.intake import Input
 
 _CONTENT = "content_hash"
@@ -38,27 +39,25 @@ class Contents:
     def __init__(self, given: Input) -> None:
         component_of = given.components.component_of
         self._names = np.flatnonzero(np.bincount(component_of, minlength=len(given.ids)) >= 2)
-        self._plain = self._decided = hash_contents(given.ids, given.pairs, given.components)
-        if given.ruled is None:
-            return
-        self._plain, self._decided = (
-            add_constraints(self._plain, given.ids, given.components, constraints)
-            for constraints in (given.ruled.rules, given.ruled.constraints)
-        )
+        self._given = given
+        self._free = hash_contents(given.ids, given.pairs, given.components)
 
-    @property
+    def _add(self, constraints: Constraints) -> NDArray[Any]:
+        return add_constraints(self._free, self._given.ids, self._given.components, constraints)
+
+    @cached_property
     def keys(self) -> NDArray[Any]:
         """Give the hashes to look for in another run: decisions have a say in them."""
-        return self._decided
+        return self._free if self._given.ruled is None else self._add(self._given.ruled.constraints)
 
     def settle(self, is_unchanged: NDArray[np.bool_] | None) -> NDArray[Any]:
         """Give the hashes to keep: where decisions changed no merge, those of a run without.
 
         is_unchanged  bool[n]  marks the records of such components; None: there are no decisions
         """
-        if is_unchanged is None:
-            return self._decided
-        return np.where(is_unchanged[self._names], self._plain, self._decided)
+        if is_unchanged is None or self._given.ruled is None:
+            return self.keys
+        return np.where(is_unchanged[self._names], self._add(self._given.ruled.rules), self.keys)
 
 
 def _refuse_other(run: RunFiles, linkage: str) -> None:
@@ -75,21 +74,24 @@ def _refuse_other(run: RunFiles, linkage: str) -> None:
         )
 
 
-def find_known(session: Session, run: RunFiles, given: Input, table: TableColumns, linkage: str) -> Known:
+def find_known(
+    session: Session, run: RunFiles, given: Input, now: tuple[TableColumns, NDArray[Any]], linkage: str
+) -> Known:
     """Find the components of a RUN that have not changed.
 
     given  what this run is of
-    table  its components: component_id and content_hash
+    now    its components, and the hash of what each consists of
 
     Raises InputError where the RUN is of another linkage or version, or cannot be read. Cost: O(n + merges).
     """
     _refuse_other(run, linkage)
     ids, component_of = given.ids, given.components.component_of
     before, merges = run.read(session, "components"), run.read(session, "merges")
+    table, hashes = now
     names = table["component_id"]
     assert isinstance(names, Names)
     hash_of = np.full(len(ids), "", dtype=object)
-    hash_of[names.index] = np.asarray(table[_CONTENT])
+    hash_of[names.index] = hashes
     named = find_indexes(ids, before["component_id"])
     hashes = before.get(_CONTENT, np.full(len(named), "", dtype=object))
     is_same = (named >= 0) & (hashes != "")

@@ -19,8 +19,16 @@ from unsnarl.errors import InputError
 from unsnarl.files.record_columns import hash_records, need_records, read_sources
 from unsnarl.files.records import RecordSource
 from unsnarl.model import Components, Constraints, Index
-from unsnarl.report.statements import Groups, Statements, list_denials, list_heads, list_ids, list_statements
-from unsnarl.report.statements import mark_denied, unite
+from unsnarl.report.statements import (
+    Groups,
+    Statements,
+    list_denials,
+    list_heads,
+    list_ids,
+    list_statements,
+    mark_denied,
+    unite,
+)
 from unsnarl.report.summary import count_of
 from unsnarl.settings import Settings
 
@@ -71,7 +79,7 @@ class Ruling:
     status: dict[str, str] = field(default_factory=dict)
     applied: list[Event] = field(default_factory=list)
     said: Statements = field(default_factory=lambda: list_statements([], _NOBODY))
-    groups: Groups = Groups(_NOBODY, _NOBODY)
+    groups: Groups = field(default_factory=lambda: Groups(_NOBODY, _NOBODY))
     sources: Sources | None = None
     is_hard: bool = False
     notes: tuple[str, ...] = ()

@@ -42,6 +42,12 @@ class Standoffs:
     right: Index
 
 
+def no_standoffs() -> Standoffs:
+    """Give those of a run in which nothing was blocked."""
+    none = np.zeros(0, dtype=np.int64)
+    return Standoffs(none, np.zeros(0), none.astype(np.int32), none.astype(np.int32))
+
+
 class _Rows:
     """Put the records of some clusters in rows, and follow their merges."""
 
@@ -196,13 +202,25 @@ class _Crossing:
 
     def find_met(self, least: int) -> Longs:
         """Find the clusters between which a pair scores enough for a merge: without one there never was any."""
-        return np.unique(self.key[self.score >= least])
+        keys = self.key[self.score >= least]
+        is_first = np.ones(len(keys), dtype=np.bool_)
+        is_first[1:] = keys[1:] != keys[:-1]
+        firsts: Longs = keys[is_first]
+        return firsts
 
 
 def make_keys(one: Index, other: Index) -> Longs:
     """Write two clusters into a word, the smaller name in the upper half."""
     keys: Longs = np.minimum(one, other).astype(np.int64) << 32 | np.maximum(one, other)
     return keys
+
+
+def is_among(keys: Longs, some: Longs) -> Bools:
+    """Say which keys are among some, which are increasing."""
+    if not len(some):
+        return np.zeros(len(keys), dtype=np.bool_)
+    found: Bools = some[np.minimum(np.searchsorted(some, keys), len(some) - 1)] == keys
+    return found
 
 
 class Field:
