@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bhc, published, startup, tables
+from benchmarks import bhc, decided, published, startup, tables
 from benchmarks.cases import TABLES, Case
 from benchmarks.measure import save
 
@@ -51,6 +51,7 @@ TITLES = {
     "growth": "Growth",
     "million": "A million records in one component",
     **bhc.TITLES,
+    "decided": "The truth fed as decisions",
     "published": "The published case: whole programs on files",
     "startup": "Start-up",
 }
@@ -141,6 +142,8 @@ def _run_table(name: str, quick: bool, repeats: int) -> dict[str, Any]:
         return {**result, "startup": startup.run(repeats)}
     if name in bhc.TITLES:
         return {**result, **bhc.run_table(name, quick, repeats)}
+    if name == "decided":
+        return {**result, "repeats": 1, "examples": decided.run(quick)}
     if name == "published":
         return {**result, "cases": published.run(quick, repeats)}
     return {**result, "cases": [_run_case(case, repeats) for case in TABLES[name](quick)]}
@@ -154,6 +157,8 @@ def _as_text(name: str, result: dict[str, Any]) -> str:
         body = bhc.show_table(name, result)
     elif name == "published":
         body = f"{published.as_table(result['cases'])}\n\n![Time and peak memory against pairs](pictures/published.svg)"
+    elif name == "decided":
+        body = f"{decided.as_table(result['examples'])}\n\n![F1 against decisions](pictures/decisions.svg)"
     elif name == "growth":
         body = tables.growth(result["cases"])
     else:
@@ -167,6 +172,8 @@ def _write(results: dict[str, Any], measured: list[str]) -> None:
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     if "published" in measured:
         PICTURE.write_text(published.as_picture(results["published"]["cases"]))
+    if "decided" in measured:
+        decided.PICTURE.write_text(decided.as_picture(results["decided"]["examples"]))
     for name in measured:
         tables.write_block(PAGE, name, _as_text(name, results[name]))
     if README.exists() and "<!-- bench:summary -->" in README.read_text():
@@ -175,7 +182,7 @@ def _write(results: dict[str, Any], measured: list[str]) -> None:
 
 def main() -> None:
     """Parse the command line and run."""
-    names = [*TABLES, *bhc.TITLES, "published", "startup"]
+    names = [*TABLES, *bhc.TITLES, "decided", "published", "startup"]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write the tables.")
     parser.add_argument("--only", choices=names, action="append", help="measure this table only (may be given again)")
     parser.add_argument("--quick", action="store_true", help="small graphs, one run, nothing written")
