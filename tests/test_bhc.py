@@ -23,7 +23,8 @@ import unsnarl
 from unsnarl.bayes.run import cluster_terms
 from unsnarl.cli import exits
 from unsnarl.cli.commands import commands
-from unsnarl.report.term_intake import read_input
+from unsnarl.report.term_decisions import rule_terms
+from unsnarl.report.term_intake import TermsAsked, read_input
 from unsnarl.term_settings import TermSettings
 
 SMALL = bool(os.environ.get("UNSNARL_SMALL"))
@@ -234,7 +235,7 @@ REAL = {
 def test_combinations_change_nothing_on_whole_sets(example: str, model: str) -> None:
     fields, combinations = REAL[example]
     settings = TermSettings(fields=fields, model=model)
-    terms = read_input(str(EXAMPLES / example / "records.csv"), None, settings).terms
+    terms = read_input(TermsAsked(str(EXAMPLES / example / "records.csv")), settings, rule_terms).terms
     plain = cluster_terms(terms, settings).forest
     for without in combinations:
         other = cluster_terms(terms, replace(settings, without=without)).forest

@@ -127,13 +127,12 @@ def _intern(session: Session, asked: TermsAsked, settings: TermSettings) -> tupl
     """Read, check and intern TERMS, and open RECORDS: those given, or TERMS where these are a file of records."""
     shared = shared_settings(settings)
     records = None if asked.records is None else read_records(session, asked.records, shared)
+    given: list[tuple[str, Any]] = [] if records is None else [("records", records)]
     if _is_matrix(asked.terms):
         for problem in [] if records is None else records.find_problems():
             raise problem
         frame: dict[str, Any] = {"role": "terms", "frame": type(asked.terms).__name__, "sha256": None}
-        return intern_matrix(asked.terms, asked.ids), Opened(
-            records, [("records", records)], [frame], FrameKind("path")
-        )
+        return intern_matrix(asked.terms, asked.ids), Opened(records, given, [frame], FrameKind("path"))
     if asked.ids is not None:
         raise UsageError("ids go with a sparse matrix; other TERMS have a column of ids.")
     source = read_terms(session, asked.terms, settings)
@@ -142,7 +141,7 @@ def _intern(session: Session, asked: TermsAsked, settings: TermSettings) -> tupl
         check_records(source, records)
     found = intern_terms(session, query_rows(source), query_ids(source, records))
     held = read_records(session, asked.terms, shared) if records is None and source.shape == FIELDS else records
-    return found, Opened(held, [("terms", source), ("records", records)], [], source.kind)
+    return found, Opened(held, [("terms", source), *given], [], source.kind)
 
 
 def read_input(asked: TermsAsked, settings: TermSettings, rule: Rule) -> TermInput:
@@ -151,11 +150,12 @@ def read_input(asked: TermsAsked, settings: TermSettings, rule: Rule) -> TermInp
     Raises InputError where it breaks the contract of docs/input.md, ResourceError where there are too many terms.
     """
     decided = None if asked.decisions is None else read_decisions(asked.decisions)
-    with Session(settings.threads, settings.memory_limit) as session:
+    # A matrix is in memory already, and the engine has nothing to read then.
+    limit = None if _is_matrix(asked.terms) else settings.memory_limit
+    with Session(settings.threads, limit) as session:
         found, opened = _intern(session, asked, settings)
         ruled = rule(None if decided is None else decided.log, opened.records, found.ids, settings)
-        sources = [*opened.sources, ("decisions", decided)]
-        inputs = opened.inputs + describe_inputs((role, one) for role, one in sources if one is not None)
+    given: list[tuple[str, Any]] = opened.sources if decided is None else [*opened.sources, ("decisions", decided)]
     terms = found.terms
     refuse_oversize(terms.n_records, len(terms.term), settings.memory_limit)
     counts = {
@@ -163,4 +163,5 @@ def read_input(asked: TermsAsked, settings: TermSettings, rule: Rule) -> TermInp
         "n_entries": len(terms.term),
         "n_empty_records": int((np.diff(terms.first) == 0).sum()),
     }
+    inputs = opened.inputs + describe_inputs(given)
     return TermInput(terms, found.ids, found.names, counts, _describe(found), inputs, opened.kind, ruled)
