@@ -512,6 +512,21 @@ def test_blocked_merges_found_at_once_are_those_of_a_walk(linkage: str, monkeypa
         assert np.array_equal(getattr(found, name), getattr(walked, name)), name
 
 
+def test_check_tells_what_would_become_of_decisions() -> None:
+    said = [say("same", "A", "B"), say("different", "A", "B"), say("same", "A", "Q")]
+    problems = [str(problem) for problem in unsnarl.check(SIX_ROWS, decisions=said).problems]
+    assert len(problems) == 2 and "'Q'" in problems[0] and "'A' same 'B' (ana" in problems[1]
+    records = [{"id": id_, "name": id_} for id_ in "ABCDEF"]
+    content = {"columns": ["name"], "hashes": {"C": hash_content(["name"], ["other"])}}
+    said[1:] = [say("different", "A", "C", content=content), say("same", "A", "B", at="2026-11-24T10:00:00Z")]
+    report = unsnarl.check(SIX_ROWS, records, decisions=said)
+    assert not report.problems and "decisions: 3 events, 2 applied, 1 stale" in report.lines()
+    assert not unsnarl.check(SIX_ROWS, records[:5], decisions=[say("same", "A", "F")], allow_unknown_ids=True).problems
+    # Where PAIRS cannot be read the log is looked at all the same.
+    (pairs, log) = unsnarl.check([{"x": 1}], decisions=[say("maybe", "A", "B")]).problems
+    assert "PAIRS" in str(pairs) and "'kind' is 'maybe'" in str(log)
+
+
 WORDS = {"a": "red big", "b": "red big old", "c": "red big", "d": "blue sky", "e": "blue sky", "f": "blue"}
 TERMS = [{"id": id_, "terms": words.split()} for id_, words in WORDS.items()]
 PEOPLE = [{"id": id_, "src": source, "name": f"name {id_}"} for id_, source in zip("abcdef", "112212", strict=True)]

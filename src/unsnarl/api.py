@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
-from unsnarl.errors import ResourceError
 from unsnarl.settings import Settings, SettingsFields, make_settings
 from unsnarl.term_settings import TermFields, make_term_settings
 
@@ -78,9 +76,8 @@ def cluster(
     progress  told how far the work is (default: nobody)
     settings  the fields of Settings: threshold=0.5, cut=0.5, linkage="average", ...
 
-    Raises UsageError for a setting out of range, InputError where the input breaks the contract of
-    docs/input.md, ResourceError where memory or disk run out.
-    Cost: O(m log m) time and O(n + m) memory for n records and m pairs.
+    Raises UsageError for a setting out of range, InputError where the input breaks the contract of docs/input.md,
+    ResourceError where memory or disk run out. Cost: O(m log m) time, O(n + m) memory for n records and m pairs.
 
     >>> rows = [{"id_l": "a", "id_r": "b", "match_probability": 0.9},
     ...         {"id_l": "b", "id_r": "c", "match_probability": 0.6}]
@@ -156,11 +153,10 @@ def bhc(
     >>> [row["cluster_id"] for row in bhc(rows).clusters]
     ['a', 'a', 'c']
     """
-    from unsnarl.bayes.run import cluster_terms, load_kernels
+    from unsnarl.bayes.run import load_kernels
     from unsnarl.report.following import name_clusters, refuse_missing
-    from unsnarl.report.term_decisions import rule_terms, weigh_decisions
+    from unsnarl.report.term_decisions import find_clusters, rule_terms
     from unsnarl.report.term_intake import TermsAsked, read_input
-    from unsnarl.report.term_outcome import make_findings
     from unsnarl.report.term_result import TermResult
     from unsnarl.report.timing import Clock
 
@@ -170,18 +166,7 @@ def bhc(
     with clock.phase("reading"):
         given = read_input(TermsAsked(terms, ids, records, decisions), chosen, rule_terms)
     clock.run("loading kernels", load_kernels)
-    under = None if given.ruled is None else given.ruled.constraints
-    solve = partial(cluster_terms, given.terms, chosen, progress)
-    try:
-        outcome = clock.wait("merging", lambda: solve(under))
-        found = make_findings(given, outcome, chosen, clock.phases)
-        if under is not None:
-            found = clock.wait("weighing decisions", lambda: weigh_decisions(given, outcome, found, solve))
-    except MemoryError:
-        raise ResourceError(
-            f"Memory ran out on {len(given.ids):,} records with {len(given.terms.term):,} terms.",
-            hint="Give the run more memory, or leave out terms that nearly all records have.",
-        ) from None
+    found = find_clusters(given, chosen, clock)
     with clock.phase("naming"):
         names = name_clusters(given.ids, found.clustering, previous, chosen.content_ids)
     return TermResult(replace(found, names=names), given.kind)
@@ -195,7 +180,12 @@ def forget_resume(folder: str | os.PathLike[str]) -> None:
 
 
 def check(
-    pairs: Any, records: Any = None, *, progress: Progress | None = None, **settings: Unpack[SettingsFields]
+    pairs: Any,
+    records: Any = None,
+    *,
+    decisions: Any = None,
+    progress: Progress | None = None,
+    **settings: Unpack[SettingsFields],
 ) -> InputReport:
     """Look the input over and forecast what a run needs, without clustering.
 
@@ -204,12 +194,16 @@ def check(
     from unsnarl.files.profile import profile_input
     from unsnarl.files.session import Session
     from unsnarl.report.forecast import forecast_run
+    from unsnarl.report.intake import Asked
+    from unsnarl.report.log_survey import survey_decisions
     from unsnarl.report.profile import InputReport
     from unsnarl.report.timing import Clock
 
     chosen = make_settings(settings)
     with Session(chosen.threads, chosen.memory_limit, chosen.temp_dir) as session, Clock(progress).phase("checking"):
         profile = profile_input(session, pairs, records, chosen)
+        if decisions is not None:
+            survey_decisions(session, Asked(pairs, records, decisions), chosen, (profile.facts, profile.problems))
     facts = profile.facts
     n_records = max(facts.get("n_ids", 0), facts.get("n_record_rows", 0))
     # About as many pairs again lie inside components as tie them.
@@ -304,8 +298,7 @@ def evaluate(
 
     clusters      a Result, the folder of a RUN, or a table with the columns id and cluster_id
     truth         a table of record id and entity: a path or any kind of frame
-    truth_id      column of the truth with the record id (default: found by its name)
-    truth_entity  column of the truth with the entity (default: found by its name)
+    truth_id, truth_entity  its columns (default: found by their names)
 
     Gives pairwise and B-cubed precision, recall and F1 by the names of docs/evaluation.md, and counts:
     n_evaluated, n_without_truth, n_unknown, n_clusters, n_entities. Records without truth, and ids of

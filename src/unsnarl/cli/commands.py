@@ -110,15 +110,18 @@ def bhc(
 @commands.command()
 @click.argument("pairs", nargs=-1, required=True)
 @click.option("--records", help="File with the ids of all records.")
+@click.option("--decisions", metavar="FILE", help="Log of what people decided, or a CSV of it.")
 @settings_options
 @output_options
-def check(pairs: tuple[str, ...], records: str | None, quiet: bool, as_json: bool, **settings: Any) -> int:
+def check(
+    pairs: tuple[str, ...], records: str | None, decisions: str | None, quiet: bool, as_json: bool, **settings: Any
+) -> int:
     """Look PAIRS over and forecast memory and time, without clustering.
 
     Every problem is listed, and not only the first; the exit code is then 3.
     """
     with open_progress(quiet) as progress:
-        report = api.check(list(pairs), records, progress=progress, **settings)
+        report = api.check(list(pairs), records, decisions=decisions, progress=progress, **settings)
     error = report.as_error()
     if as_json:
         answer = {"command": "check", **report.as_dict()}

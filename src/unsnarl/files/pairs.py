@@ -24,6 +24,7 @@ from unsnarl.files.rows import (
     guard_stream,
     input_error,
     say_rows,
+    show_texts,
     unite,
 )
 from unsnarl.files.scores import RANGES, read_score, to_units
@@ -240,6 +241,16 @@ def _compare_families(pairs: PairSource, records: RecordSource) -> InputError | 
         examples=[f"{role}: {show(row[0])}" for row in found],
         hint="Ids are text: '007' and 7 are different ids. Give both as text.",
     )
+
+
+def find_ids(pairs: PairSource, ids: Sequence[str]) -> list[str]:
+    """List those of some ids that are in PAIRS. Cost: one pass over PAIRS."""
+    wanted = show_texts(pairs.session, ids)
+    try:
+        found = f"SELECT DISTINCT id FROM ({_query_ids(pairs)}) WHERE id IN (SELECT id FROM {wanted})"
+        return [row[0] for row in pairs.fetch(found)]
+    finally:
+        pairs.session.unregister(wanted)
 
 
 def _query_ids(pairs: PairSource) -> str:

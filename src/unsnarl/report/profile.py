@@ -52,7 +52,7 @@ class InputReport:
 
     def lines(self) -> list[str]:
         """Lay it out for a terminal: the facts, the scores, the forecast, and the problems last."""
-        lines = [*_format_counts(self.facts), *_format_histogram(self.facts)]
+        lines = [*_format_counts(self.facts), *_format_decisions(self.facts), *_format_histogram(self.facts)]
         if self.forecast is not None:
             lines += ["", format_forecast(self.forecast)]
         if not self.problems:
@@ -90,6 +90,15 @@ def _format_counts(facts: Mapping[str, Any]) -> list[str]:
         share = facts["share_over_threshold"]
         lines.append(f"{count_of(facts['n_over_threshold'], 'row')} at the threshold or over it ({share:.1%})")
     return lines
+
+
+def _format_decisions(facts: Mapping[str, Any]) -> list[str]:
+    """Say what would become of decisions."""
+    counts = dict(facts.get("decisions", {}))
+    if not counts:
+        return []
+    said = [f"{count:,} {name.removeprefix('n_').replace('_', ' ')}" for name, count in counts.items()]
+    return [f"decisions: {', '.join(said)}", *(f"note: {note}" for note in facts["decision_notes"])]
 
 
 def _format_histogram(facts: Mapping[str, Any]) -> list[str]:

@@ -1,16 +1,18 @@
-"""What people decide, for Bayesian clustering: the same log and rules, and what they did."""
+"""Bayesian clustering under what people decide: the same log and rules as for linkage, and what they did."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from unsnarl.bayes.prior import take_census
-from unsnarl.bayes.run import Outcome
+from unsnarl.bayes.run import Outcome, cluster_terms
 from unsnarl.bayes.standoffs import Field, find_standoffs
 from unsnarl.decisions.log import Log
+from unsnarl.errors import ResourceError
 from unsnarl.files.records import RecordSource
 from unsnarl.model import Clustering, Components, Constraints, Index
 from unsnarl.odds_forest import cut_odds_forest
@@ -22,10 +24,12 @@ from unsnarl.report.standoffs import Standoffs, no_standoffs
 from unsnarl.report.statements import list_denials, list_heads
 from unsnarl.report.term_findings import TermFindings, shared_settings
 from unsnarl.report.term_intake import TermInput
+from unsnarl.report.term_outcome import make_findings
+from unsnarl.report.timing import Clock
 from unsnarl.term_settings import TermSettings
 
-Solve = Callable[[Constraints], Outcome]
-"""Clusters the terms under constraints."""
+Solve = Callable[[Constraints | None], Outcome]
+"""Clusters the terms under constraints, if there are any."""
 
 
 def rule_terms(log: Log | None, records: RecordSource | None, ids: Any, settings: TermSettings) -> Ruled | None:
@@ -86,3 +90,20 @@ def weigh_decisions(given: TermInput, outcome: Outcome, found: TermFindings, sol
         base: Clustering = cut_odds_forest(solve(ruled.rules).forest, chosen.cut, chosen.rule)
         compared = Compared(found.clustering, base, blocked, "log_odds")
     return add_decided(found, make_decided(ruled, given.ids, compared))
+
+
+def find_clusters(given: TermInput, chosen: TermSettings, clock: Clock) -> TermFindings:
+    """Cluster what came in, and find out what decisions did. Raises UsageError, ResourceError."""
+    solve: Solve = partial(cluster_terms, given.terms, chosen, clock.progress)
+    under = None if given.ruled is None else given.ruled.constraints
+    try:
+        outcome = clock.wait("merging", lambda: solve(under))
+        found = make_findings(given, outcome, chosen, clock.phases)
+        if under is None:
+            return found
+        return clock.wait("weighing decisions", lambda: weigh_decisions(given, outcome, found, solve))
+    except MemoryError:
+        raise ResourceError(
+            f"Memory ran out on {len(given.ids):,} records with {len(given.terms.term):,} terms.",
+            hint="Give the run more memory, or leave out terms that nearly all records have.",
+        ) from None
