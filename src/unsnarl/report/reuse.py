@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.errors import InputError
+from unsnarl.files.arrow import Column, as_texts
+from unsnarl.files.parts import first_line
 from unsnarl.files.runs import RunFiles
-from unsnarl.files.session import Session
+from unsnarl.files.session import EngineError, Session
 from unsnarl.files.tables import Names, TableColumns
-from unsnarl.interning import Ids, add_constraints, find_indexes, hash_contents
+from unsnarl.interning import Dictionary, Ids, add_constraints, find_indexes, hash_contents
 from unsnarl.model import Constraints, Forest
 from unsnarl.report.intake import Input
 
@@ -86,7 +88,7 @@ def find_known(
     """
     _refuse_other(run, linkage)
     ids, component_of = given.ids, given.components.component_of
-    before, merges = run.read(session, "components"), run.read(session, "merges")
+    before = run.read(session, "components")
     table, hashes = now
     names = table["component_id"]
     assert isinstance(names, Names)
@@ -101,13 +103,24 @@ def find_known(
     size = np.bincount(component_of, minlength=len(ids))
     # Couples are never looked up: making their merges anew is quicker.
     is_kept &= size > 2
-    return Known(_take_merges(ids, merges, is_kept), is_kept[component_of])
+    return Known(_take_merges(session, run, ids, is_kept), is_kept[component_of])
 
 
-def _take_merges(ids: Ids, merges: dict[str, Any], is_kept: NDArray[np.bool_]) -> Forest:
+def _take_merges(session: Session, run: RunFiles, ids: Ids, is_kept: NDArray[np.bool_]) -> Forest:
     """Take the merges of the components kept, in the order they have."""
-    texts = np.concatenate([merges[name] for name in ("component_id", "left_id", "right_id")])
-    component, left, right = find_indexes(ids, texts).reshape(3, -1)
+    records, none = Dictionary.of(ids), np.zeros(0, dtype=np.int32)
+    parts: list[list[NDArray[np.int32]]] = [[none] * 3]
+    table = run.scan("merges")
+
+    def take(columns: list[Column]) -> None:
+        parts.append([records.number(as_texts(column), adds=False) for column in columns])
+
+    try:
+        session.stream(f"SELECT component_id, left_id, right_id FROM {table}", take)
+        more = session.arrays(f"SELECT distance, size FROM {table}")
+    except EngineError as error:
+        raise InputError(f"{run.path('merges')} cannot be read: {first_line(error)}") from None
+    component, left, right = (np.concatenate(column) for column in zip(*parts, strict=True))
     kept = np.flatnonzero((component >= 0) & is_kept[np.maximum(component, 0)])
-    distance, size = merges["distance"][kept], merges["size"][kept].astype(np.int32)
-    return Forest(component[kept], left[kept], right[kept], distance, size, len(ids))
+    distance, size = (np.ma.getdata(more[name])[kept] for name in ("distance", "size"))
+    return Forest(component[kept], left[kept], right[kept], distance, size.astype(np.int32), len(ids))
