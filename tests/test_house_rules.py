@@ -54,6 +54,7 @@ TWINS = {
     "graph": "agglomerate",
     "heights": "agglomerate",
     "hub_blocks": "agglomerate",
+    "hub_order": "agglomerate",
     "hubs": "agglomerate",
     "interleave": "agglomerate",
     "linkages": "agglomerate",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from unsnarl.kernels.adjacency import is_hub, join_chains, mark_hub, size_of, write_list
+from unsnarl.kernels.adjacency import BLOCK, is_hub, join_chains, mark_hub, size_of, write_list
 from unsnarl.kernels.fractions import compare_quotients
 from unsnarl.kernels.graph import N_FOLDED, N_READ, NEVER, Graph, read_counting, unite, write_counting
-from unsnarl.kernels.hub_blocks import EMPTY, locate, n_live_hubs, value_with
-from unsnarl.kernels.hubs import best_partner, close_hub, fill_heap, open_hub, push_partner, set_partner
+from unsnarl.kernels.hub_blocks import EMPTY, home, locate, n_live_hubs, value_with
+from unsnarl.kernels.hubs import best_partner, close_hub, fill_order, open_hub, push_partner, set_partner
 from unsnarl.kernels.jit import kernel
 from unsnarl.kernels.linkages import SINGLE, combine, weight_of_size
 from unsnarl.kernels.queue import clear_key
@@ -17,7 +17,7 @@ from unsnarl.kernels.rows import offer_pair
 
 @kernel
 def offer_hub(graph: Graph, linkage: int, hub: int) -> None:
-    """Key a hub by the best of its heap. Overwrites: heap, queue, the first place of the hub's row."""
+    """Key a hub by the best of its partners. Overwrites: order, queue, the first place of the hub's row."""
     clusters = graph.lists.clusters
     x, value, n_looked_up = best_partner(graph.hubs, linkage, hub, graph.lists)
     graph.counters[N_READ] += 8 * n_looked_up
@@ -45,7 +45,7 @@ def make_hub(graph: Graph, linkage: int, slot: int, degree: int) -> None:
         x = np.int64(lists.touched[j])
         set_partner(hubs, linkage, slot, x, lists.slots[x].total, lists)
     write_counting(graph, linkage, slot, k)
-    fill_heap(hubs, linkage, slot, lists)
+    fill_order(hubs, linkage, slot, lists)
 
 
 @kernel
@@ -73,7 +73,7 @@ def tell_hubs(graph: Graph, linkage: int, k: int, kept: int, may_rise: bool) -> 
     """Write the value of a cluster just merged into the table of every partner that is a hub.
 
     Needs: scratch holds the values of the merged cluster. Overwrites: hubs' tables; where keys may have risen unseen,
-    heaps and queue.
+    order and queue.
     Each turn: partners 0 .. j know. Ties: none.
     """
     hubs, lists = graph.hubs, graph.lists
@@ -92,9 +92,9 @@ def tell_hubs(graph: Graph, linkage: int, k: int, kept: int, may_rise: bool) -> 
 
 @kernel
 def _tell_name(graph: Graph, linkage: int, hub: int) -> None:
-    """Push a hub under its new name on the heap of every other hub it is a partner of (single linkage).
+    """Push a hub under its new name with every other hub it is a partner of (single linkage).
 
-    Needs: hub live. Overwrites: heaps, queue. Each turn: the live hubs before i know. Ties: none.
+    Needs: hub live. Overwrites: order, queue. Each turn: the live hubs before i know. Ties: none.
     """
     hubs = graph.hubs
     for i in range(n_live_hubs(hubs)):
@@ -102,6 +102,21 @@ def _tell_name(graph: Graph, linkage: int, hub: int) -> None:
         if other != hub and value_with(hubs, other, hub) != 0:
             push_partner(hubs, linkage, other, locate(hubs, other, hub), graph.lists)
             offer_hub(graph, linkage, other)
+
+
+@kernel
+def _ask_ahead(graph: Graph, hub: int, k: int) -> None:
+    """Ask for the places of the first partners of a small cluster together, so that the memory answers together.
+
+    Needs: scratch as read_list left it. Overwrites: ahead. Each turn: partners before j are on their way. Ties: none.
+    """
+    hubs, lists = graph.hubs, graph.lists
+    for j in range(min(k, np.int64(BLOCK))):
+        x = np.int64(lists.touched[j])
+        seen = hubs.table[home(hubs, hub, x)].slot
+        if is_hub(lists.slots, x):
+            seen ^= hubs.table[home(hubs, x, hub)].slot
+        lists.ahead[j] = np.uint32(seen)
 
 
 @kernel
@@ -138,6 +153,7 @@ def absorb(graph: Graph, linkage: int, hub: int, small: int) -> None:
     lists, clusters = graph.lists, graph.lists.clusters
     k = read_counting(graph, linkage, small, NEVER)
     graph.counters[N_READ] += 16 * k
+    _ask_ahead(graph, hub, k)
     old_name = clusters[hub].name
     unite(graph, hub, small)
     graph.counters[N_FOLDED] += 2

@@ -156,7 +156,7 @@ def _look_again(graph: Graph, linkage: int, slot: int) -> bool:
 
     Returns False, nothing done, where the pool of hubs must grow first.
 
-    Needs: slot tops the queue. Overwrites: its row or heap, its key. Ties: none.
+    Needs: slot tops the queue. Overwrites: its row or order, its key. Ties: none.
     """
     if is_hub(graph.lists.slots, slot):
         offer_hub(graph, linkage, slot)

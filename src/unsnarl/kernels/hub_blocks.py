@@ -1,4 +1,4 @@
-"""Blocks of places for hubs: each holds a hash table of the values with its partners, and room for a heap of them."""
+"""Blocks of places for hubs: each holds a hash table of the values with its partners, and room to keep them in order."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ HUB = np.dtype(
         ("start", np.int64),  # where the block begins in the pool, -1 where the slot is no hub
         ("span", np.int64),  # places in the block, a power of two, at least twice the partners
         ("degree", np.int64),  # partners in the table, those that have died since too
+        ("at", np.int64),  # next entry of the run
+        ("stop", np.int64),  # end of the run
         ("length", np.int64),  # entries in the heap
         ("live_at", np.int64),  # where the hub stands in the list of live hubs
     ]
@@ -28,7 +30,7 @@ HUB = np.dtype(
 PLACE = np.dtype(
     [
         ("value", np.int64),  # value with the partner
-        ("pushed_value", np.int64),  # value and size in the newest entry of the heap for the partner
+        ("pushed_value", np.int64),  # value and size in the newest entry for the partner
         ("pushed_n_records", np.int32),
         ("slot", np.int32),  # partner, EMPTY for a free place
     ]
@@ -46,15 +48,16 @@ class Hubs(NamedTuple):
     free   int64[N_CLASSES + 2]  first free block of 2**k places (-1: none); end of the part of the pool in use;
     number of live hubs
     table  PLACE[p]  hash tables, linear probing
-    heap   ENTRY[p]  heaps, in the same blocks; the parent of place i is place (i - 1) // CHILDREN
-    held   ENTRY[1]  scratch: an entry on its way to its place
+    order  ENTRY[p]  partners in order, in the same blocks: a sorted run in the first half; in the other a heap, the
+    parent of whose place i is place (i - 1) // CHILDREN
+    held   ENTRY[1]  scratch: an entry about to be pushed
     """
 
     hubs: Records
     live: Int32
     free: Int64
     table: Records
-    heap: Records
+    order: Records
     held: Records
 
 
@@ -79,9 +82,9 @@ def enlarge_pool(hubs: Hubs, n_places: int) -> Hubs:
     room = max(n_places, 2 * len(hubs.table))
     table = make_records(room, PLACE)
     table[: len(hubs.table)] = hubs.table
-    heap = make_records(room, ENTRY)
-    heap[: len(hubs.heap)] = hubs.heap
-    return hubs._replace(table=table, heap=heap)
+    order = make_records(room, ENTRY)
+    order[: len(hubs.order)] = hubs.order
+    return hubs._replace(table=table, order=order)
 
 
 @kernel
@@ -138,10 +141,10 @@ def give_block(hubs: Hubs, start: int, span: int) -> None:
 
 
 @kernel
-def _home(slot: int, start: int, span: int) -> int:
-    """Return the place a slot hashes to in a block (multiplicative hashing, high bits)."""
+def home(hubs: Hubs, hub: int, slot: int) -> int:
+    """Return the place a slot hashes to in a hub's block (multiplicative hashing, high bits)."""
     mixed = (np.int64(slot) * 0x9E3779B1) & 0xFFFFFFFFFFFF
-    return start + ((mixed >> 16) & (span - 1))
+    return hubs.hubs[hub].start + ((mixed >> 16) & (hubs.hubs[hub].span - 1))
 
 
 @kernel
@@ -152,7 +155,7 @@ def locate(hubs: Hubs, hub: int, slot: int) -> int:
     Ties: none.
     """
     start, span = hubs.hubs[hub].start, hubs.hubs[hub].span
-    at = _home(slot, start, span)
+    at = home(hubs, hub, slot)
     while hubs.table[at].slot != slot and hubs.table[at].slot != EMPTY:
         at += 1
         if at == start + span:

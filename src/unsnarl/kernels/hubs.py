@@ -1,9 +1,9 @@
-"""Clusters with very many partners: a hash table of values and a heap of the best.
+"""Clusters with very many partners: a hash table of values, and the partners in order.
 
 A hub that takes in small clusters one after another must not read its whole list each time. The order of its partners
-X by value / |X| does not change when the hub itself grows, so a heap keeps it: only the partners of what it takes in
-are touched. An entry of the heap is what was true when it was pushed; for a partner that has grown since it is a
-bound, never too small, and is looked up again when it reaches the top. Average and single linkage only: the others
+X by value / |X| does not change when the hub itself grows, so it is kept (hub_order.py): only the partners of what it
+takes in are touched. An entry is what was true when it was made; for a partner that has grown since it is a bound,
+never too small, and is looked up again when it comes first. Average and single linkage only: the others
 lose their partners by themselves. With single linkage a union can tie with its better part under a smaller name:
 there a change of name is pushed at once.
 """
@@ -13,81 +13,33 @@ from __future__ import annotations
 import numpy as np
 
 from unsnarl.kernels.adjacency import Adjacency, find, size_of
-from unsnarl.kernels.arrays import Records
-from unsnarl.kernels.fractions import compare_quotients
-from unsnarl.kernels.hub_blocks import CHILDREN, EMPTY, N_LIVE, Hubs, give_block, locate, take_block, value_with
+from unsnarl.kernels.hub_blocks import EMPTY, N_LIVE, Hubs, give_block, locate, take_block, value_with
+from unsnarl.kernels.hub_order import drop_entry, first_entry, push_entry, sort_run
 from unsnarl.kernels.jit import kernel
-from unsnarl.kernels.linkages import weight_of_size
+
+_AT_ONCE = np.int64(16)
+"""Entries whose partners are looked up together."""
 
 
 @kernel
-def _is_before(a: Records, b: Records, linkage: int) -> bool:
-    """Say whether heap entry a comes before heap entry b: larger value / size, then smaller name.
+def fill_order(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> None:
+    """Put the partners in order anew from the table: one true entry for each.
 
-    Forbidden partners, of values below 0, come after all others, in whatever order.
-    """
-    if a.n_records == b.n_records:
-        return a.value > b.value or (a.value == b.value and a.name < b.name)
-    order = compare_quotients(
-        a.value, weight_of_size(linkage, a.n_records), b.value, weight_of_size(linkage, b.n_records)
-    )
-    return order > 0 if order != 0 else a.name < b.name
-
-
-@kernel
-def _copy_entry(source: Records, target: Records) -> None:
-    """Copy a heap entry."""
-    target.value, target.slot = source.value, source.slot
-    target.name, target.n_records = source.name, source.n_records
-
-
-@kernel
-def _sink_entry(hubs: Hubs, linkage: int, hub: int, at: int, spare: int) -> None:
-    """Write the entry at place `spare` where it belongs at or below place `at` (places from 0) of a hub's heap.
-
-    Needs: place `at` free, all else in order; spare == at, or past the end of the heap. Overwrites: heap. Each turn:
-    only the free place may be out of order with its children. Ties: stay.
-    """
-    start, length = hubs.hubs[hub].start, hubs.hubs[hub].length
-    heap = hubs.heap
-    held = hubs.held[0]
-    _copy_entry(heap[start + spare], held)
-    while True:
-        first = CHILDREN * at + 1
-        if first >= length:
-            break
-        best = first
-        for child in range(first + 1, min(first + CHILDREN, length)):
-            if _is_before(heap[start + child], heap[start + best], linkage):
-                best = child
-        if not _is_before(heap[start + best], held, linkage):
-            break
-        _copy_entry(heap[start + best], heap[start + at])
-        at = best
-    _copy_entry(held, heap[start + at])
-
-
-@kernel
-def fill_heap(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> None:
-    """Make the heap anew from the table: one true entry for each partner.
-
-    Needs: the table is right. Overwrites: heap, pushed_value, pushed_size. Each turn: as a heap is built. Ties: as
-    _is_before.
+    Needs: the table is right. Overwrites: order, pushed_value, pushed_n_records. Each turn: the live partners in the
+    places before i have their entry. Ties: none.
     """
     start, span = hubs.hubs[hub].start, hubs.hubs[hub].span
-    length = 0
+    n = 0
     for i in range(start, start + span):
         x = np.int64(hubs.table[i].slot)
         if x == EMPTY or lists.slots[x].parent != x:
             continue
-        at = start + length
-        hubs.heap[at].slot, hubs.heap[at].name = x, lists.clusters[x].name
-        hubs.heap[at].n_records, hubs.heap[at].value = size_of(lists.slots, x), hubs.table[i].value
-        hubs.table[i].pushed_value, hubs.table[i].pushed_n_records = hubs.table[i].value, size_of(lists.slots, x)
-        length += 1
-    hubs.hubs[hub].length = length
-    for at in range((length - 2) // CHILDREN, -1, -1):
-        _sink_entry(hubs, linkage, hub, at, at)
+        entry = hubs.order[start + n]
+        entry.slot, entry.name, entry.n_records = x, lists.clusters[x].name, size_of(lists.slots, x)
+        entry.value = hubs.table[i].value
+        hubs.table[i].pushed_value, hubs.table[i].pushed_n_records = entry.value, entry.n_records
+        n += 1
+    sort_run(hubs, linkage, hub, n)
 
 
 @kernel
@@ -106,20 +58,20 @@ def _put(hubs: Hubs, hub: int, slot: int, value: int) -> None:
 
 @kernel
 def _drop_dead(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> None:
-    """Take partners that have died out of the hub's table; its heap is made anew.
+    """Take partners that have died out of the hub's table; its order is made anew.
 
-    Needs: nothing. Overwrites: the hub. Each turn: partners before i of the heap stand in the table. Ties: none.
+    Needs: nothing. Overwrites: the hub. Each turn: partners before i of the run stand in the table. Ties: none.
     """
-    fill_heap(hubs, linkage, hub, lists)
-    start, length = hubs.hubs[hub].start, hubs.hubs[hub].length
+    fill_order(hubs, linkage, hub, lists)
+    start, stop = hubs.hubs[hub].start, hubs.hubs[hub].stop
     for i in range(start, start + hubs.hubs[hub].span):
         hubs.table[i].slot = EMPTY
     hubs.hubs[hub].degree = 0
-    for i in range(start, start + length):
-        slot, value = np.int64(hubs.heap[i].slot), hubs.heap[i].value
+    for i in range(start, stop):
+        slot, value = np.int64(hubs.order[i].slot), hubs.order[i].value
         _put(hubs, hub, slot, value)
         place = hubs.table[locate(hubs, hub, slot)]
-        place.pushed_value, place.pushed_n_records = value, hubs.heap[i].n_records
+        place.pushed_value, place.pushed_n_records = value, hubs.order[i].n_records
 
 
 @kernel
@@ -139,37 +91,17 @@ def set_partner(hubs: Hubs, linkage: int, hub: int, slot: int, value: int, lists
 
 @kernel
 def push_partner(hubs: Hubs, linkage: int, hub: int, place: int, lists: Adjacency) -> None:
-    """Put the partner at a place of the table on the heap, as it is now.
+    """Give the partner at a place of the table an entry as it is now.
 
-    Needs: place holds a partner. Overwrites: heap, pushed_value, pushed_size. Each turn: as an entry rises. Ties: as
-    _is_before.
+    Needs: place holds a partner. Overwrites: order, pushed_value, pushed_n_records. Ties: none.
     """
-    start = hubs.hubs[hub].start
-    if hubs.hubs[hub].length == hubs.hubs[hub].span:
-        # Full of entries long out of date: what the table holds now needs at most half of the room.
-        fill_heap(hubs, linkage, hub, lists)
-        return
-    x = np.int64(hubs.table[place].slot)
-    at, heap, held = hubs.hubs[hub].length, hubs.heap, hubs.held[0]
+    x, held = np.int64(hubs.table[place].slot), hubs.held[0]
     held.value, held.slot, held.name = hubs.table[place].value, x, lists.clusters[x].name
     held.n_records = size_of(lists.slots, x)
     hubs.table[place].pushed_value, hubs.table[place].pushed_n_records = held.value, held.n_records
-    hubs.hubs[hub].length += 1
-    while at > 0:
-        up = (at - 1) // CHILDREN
-        if not _is_before(held, heap[start + up], linkage):
-            break
-        _copy_entry(heap[start + up], heap[start + at])
-        at = up
-    _copy_entry(held, heap[start + at])
-
-
-@kernel
-def _pop(hubs: Hubs, linkage: int, hub: int) -> None:
-    """Take the first entry off a hub's heap. Needs: length > 0. Overwrites: heap, length. Ties: none."""
-    hubs.hubs[hub].length -= 1
-    if hubs.hubs[hub].length > 0:
-        _sink_entry(hubs, linkage, hub, np.int64(0), hubs.hubs[hub].length)
+    if not push_entry(hubs, linkage, hub):
+        # Full of entries long out of date: what the table holds now needs at most half of the room.
+        fill_order(hubs, linkage, hub, lists)
 
 
 @kernel
@@ -177,31 +109,34 @@ def best_partner(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> tuple[
     """Return (partner, value, entries looked up) of a hub's best pair, partner -1 where it has none.
 
     Needs: every partner has an entry that is no smaller than its pair's key today, or is covered by the partner's own
-    heap.
-    Overwrites: heap. Each turn: the first entry is looked up and either true, or replaced by the truth. Ties: smaller
+    entries.
+    Overwrites: order. Each turn: the first entry is looked up and either true, or replaced by the truth. Ties: smaller
     name.
     """
-    start = hubs.hubs[hub].start
     n_looked_up = 0
-    while hubs.hubs[hub].length > 0:
+    while True:
+        at = first_entry(hubs, linkage, hub)
+        if at < 0:
+            break
         n_looked_up += 1
-        first = hubs.heap[start]
-        x = np.int64(first.slot)
+        first = hubs.order[at]
+        if at % _AT_ONCE == 0:
+            # The next ones are asked for together, so that the memory answers together.
+            for i in range(at, min(at + _AT_ONCE, hubs.hubs[hub].stop)):
+                lists.ahead[i - at] = lists.slots[hubs.order[i].slot].parent
+        x, value, n_records = np.int64(first.slot), first.value, first.n_records
         today = find(lists.slots, x)
-        if today == hub:
-            _pop(hubs, linkage, hub)
-            continue
         size = size_of(lists.slots, today)
-        if x == today and first.n_records == size:
-            if first.value < 0:
-                break
-            if value_with(hubs, hub, today) >= 0:
-                # Values with a partner that has not grown rise, and are pushed as they do: no entry is before this.
-                return today, first.value, n_looked_up
-            # But for those that have come to be forbidden.
-            _pop(hubs, linkage, hub)
+        is_true = x == today and n_records == size and today != hub
+        if is_true and value < 0:
+            break
+        # Values with a partner that has not grown rise, and are pushed as they do: no entry is before this. But for
+        # those that have come to be forbidden.
+        if is_true and value_with(hubs, hub, today) >= 0:
+            return today, value, n_looked_up
+        drop_entry(hubs, linkage, hub, at)
+        if is_true or today == hub:
             continue
-        _pop(hubs, linkage, hub)
         place = locate(hubs, hub, today)
         if hubs.table[place].pushed_value != hubs.table[place].value or hubs.table[place].pushed_n_records != size:
             push_partner(hubs, linkage, hub, place, lists)
@@ -214,15 +149,15 @@ def open_hub(hubs: Hubs, hub: int, degree: int) -> None:
 
     The block of a slot that is a hub already is the caller's to return.
 
-    Needs: places_short(degree) == 0. Overwrites: start, span, degree, length, live. Ties: none.
+    Needs: places_short(degree) == 0. Overwrites: the slot's HUB, live. Ties: none.
     """
     if hubs.hubs[hub].start < 0:
         n_live = hubs.free[N_LIVE]
         hubs.live[n_live], hubs.hubs[hub].live_at = hub, n_live
         hubs.free[N_LIVE] = n_live + 1
-    start, span = take_block(hubs, degree)
-    hubs.hubs[hub].start, hubs.hubs[hub].span = start, span
-    hubs.hubs[hub].degree, hubs.hubs[hub].length = 0, 0
+    block = hubs.hubs[hub]
+    block.start, block.span = take_block(hubs, degree)
+    block.degree, block.at, block.stop, block.length = 0, 0, 0, 0
 
 
 @kernel
@@ -250,4 +185,4 @@ def widen_hub(hubs: Hubs, linkage: int, hub: int, degree: int, lists: Adjacency)
         if x != EMPTY and lists.slots[x].parent == x:
             _put(hubs, hub, x, hubs.table[i].value)
     give_block(hubs, old_start, old_span)
-    fill_heap(hubs, linkage, hub, lists)
+    fill_order(hubs, linkage, hub, lists)

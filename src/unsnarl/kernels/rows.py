@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from unsnarl.kernels.adjacency import Adjacency, size_of
+from unsnarl.kernels.adjacency import BLOCK, Adjacency, size_of
 from unsnarl.kernels.arrays import Records
 from unsnarl.kernels.fractions import SLACK, compare_quotients
 from unsnarl.kernels.graph import ROW_WIDTH, Graph
@@ -16,6 +16,9 @@ from unsnarl.kernels.queue import BOUND, clear_key, holds_bound, set_key
 ALL = np.int64(0)
 OLDER = np.int64(1)
 """Which partners go into a row."""
+
+_AT_ONCE = np.int64(BLOCK)
+"""Names asked for together."""
 
 
 @kernel
@@ -74,7 +77,12 @@ def fill_row(graph: Graph, linkage: int, slot: int, k: int, which: int) -> None:
     row.at, row.count, row.hidden = 0, 0, 0
     own_size = size_of(slots, slot)
     worst = _least_ratio(graph, linkage, own_size)
+    n_close = 0
     for j in range(k):
+        if j % _AT_ONCE == 0 and 2 * n_close > j:
+            # Most partners tie: their names will be asked for, and the memory answers together.
+            for i in range(j, min(j + _AT_ONCE, k)):
+                graph.lists.ahead[i - j] = clusters[touched[i]].name
         x = touched[j]
         size = slots[x].n_records
         value = numerator(linkage, slots[x].total, own_size, size)
@@ -91,6 +99,7 @@ def fill_row(graph: Graph, linkage: int, slot: int, k: int, which: int) -> None:
             continue
         _insert(row, matches, linkage, np.int64(x), value, graph.lists)
         if row.count == ROW_WIDTH:
+            n_close += 1
             worst = max(worst, matches[ROW_WIDTH - 1].ratio * (1.0 - SLACK))
     for i in range(row.count):
         matches[i].birth = clusters[matches[i].partner].birth
