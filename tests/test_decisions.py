@@ -217,6 +217,11 @@ def test_what_decisions_did_is_told() -> None:
     assert table["blocked_distance"][0] == 0.5 and np.isnan(table["blocked_distance"][1:]).all()
     assert (table["blocked_left"][0], table["blocked_right"][0]) == ("A", "C")
     assert table["n_records"].tolist() == [3, 3, 5] and table["n_moved"].tolist() == [3, 0, 2]
+    shown = result.decisions
+    assert [row["blocked_distance"] for row in shown] == [0.5, None, None] and shown[1]["blocked_left"] is None
+    assert (
+        result.violations is None and result.at(0.2).decisions is None and unsnarl.cluster(SIX_ROWS).decisions is None
+    )
     assert [row["decided_different"] for row in result.clusters] == [1, 1, 1, 0, 0, 1]
     assert [row["decided_same"] for row in result.clusters] == [0, 0, 0, 0, 1, 1]
     counts = result.found.counts["decisions"]

@@ -140,8 +140,12 @@ def _read_lineage(run: RunFiles) -> Columns:
 
 
 def show_missing(table: Columns) -> Columns:
-    """Turn '' into None, as frames have what is missing."""
-    return {
-        name: np.array([text or None for text in array.tolist()], dtype=object) if array.dtype == object else array
-        for name, array in table.items()
-    }
+    """Turn '' into None, and NaN too, as frames have what is missing."""
+    shown = {}
+    for name, array in table.items():
+        shown[name] = array
+        if array.dtype == object:
+            shown[name] = np.array([text or None for text in array.tolist()], dtype=object)
+        elif array.dtype == np.float64:
+            shown[name] = np.ma.array(array, mask=np.isnan(array))
+    return shown

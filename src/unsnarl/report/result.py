@@ -17,7 +17,7 @@ from unsnarl.files.frames import to_native
 from unsnarl.files.parts import FrameKind
 from unsnarl.files.runs import RunData, write_run
 from unsnarl.files.session import Session
-from unsnarl.files.tables import unpack
+from unsnarl.files.tables import TableColumns, unpack
 from unsnarl.report.export import format_csv, write_table
 from unsnarl.report.findings import Findings
 from unsnarl.report.forecast import format_bytes, share_memory
@@ -37,6 +37,8 @@ class Result:
     merges      one row per merge: component_id, left_id, right_id, distance, size
     components  one row per component of two or more records
     lineage     one row per cluster before and now that share records; None without `previous`
+    decisions   one row per event of the log, with what it did; None without `decisions`, or at another cut
+    violations  one row per cluster and source of which it has several records; None without `one_per`
 
     The frames are of the caller's kind: pandas for pandas, Polars for Polars, and so on; for paths
     pandas, Polars or pyarrow, whichever is installed. Records are ordered by id; a cluster, and a
@@ -84,10 +86,27 @@ class Result:
     def lineage(self) -> Any:
         """What became of the clusters of the run before, worst first; None where there was none."""
         names = self.found.names
-        if names is None or names.lineage is None:
-            return None
+        return None if names is None or names.lineage is None else self._show(names.lineage())
+
+    @cached_property
+    def decisions(self) -> Any:
+        """What became of each event of the log; None where there was none, or at another cut than that of the run."""
+        return self._show_decided("decisions")
+
+    @cached_property
+    def violations(self) -> Any:
+        """The clusters with several records of one source, worst first; None without `one_per`."""
+        return self._show_decided("violations")
+
+    def _show_decided(self, name: str) -> Any:
+        decided = self.found.decided
+        tables = {} if decided is None else decided.tables()
+        return self._show(tables[name][1]) if name in tables else None
+
+    def _show(self, table: TableColumns) -> Any:
+        """Give a table as a frame, with what is missing."""
         with Session(self.settings.threads, self.settings.memory_limit) as session:
-            return to_native(session, show_missing(unpack(names.lineage())), self._kind)
+            return to_native(session, show_missing(unpack(table)), self._kind)
 
     def at(self, cut: float) -> Result:
         """Cut the same dendrograms at another distance, and give the whole result of that.
