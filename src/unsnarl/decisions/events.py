@@ -26,7 +26,9 @@ _CANONICAL = json.JSONEncoder(sort_keys=True)
 _PLAIN = json.JSONEncoder(ensure_ascii=False)
 _HINT = 'As in {"kind": "same", "ids": ["a", "b"], "by": "ana", "at": "2026-11-23T10:00:00Z"}.'
 
-_UTC = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.(?!000000)[0-9]{6})?Z")
+UTC_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.(?!000000)[0-9]{6})?Z"
+"""A time as `write_time` writes it, but for days that no month has."""
+_UTC = re.compile(UTC_TIME)
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -214,7 +216,8 @@ def _hash_text(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _is_date(text: str) -> bool:
+def is_date(text: str) -> bool:
+    """Say whether there is such a day."""
     try:
         date.fromisoformat(text)
     except ValueError:
@@ -222,9 +225,9 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def is_utc(text: str) -> bool:
+def _is_utc(text: str) -> bool:
     """Say whether a time is written as `write_time` writes it."""
-    return _is_date(text[:10]) and _UTC.fullmatch(text) is not None
+    return is_date(text[:10]) and _UTC.fullmatch(text) is not None
 
 
 def make_plain(kind: str, ids: tuple[str, str], signed: tuple[str, str], event: str, where: str) -> Event:
@@ -259,7 +262,7 @@ def _read_plain(given: dict[str, Any], where: str) -> Event | None:
     if (kind != SAME and kind != DIFFERENT) or type(ids) is not list or len(ids) != 2:
         return None
     a, b = ids
-    if not (type(a) is type(b) is type(by) is type(at) is str and a and b and by and a != b and is_utc(at)):
+    if not (type(a) is type(b) is type(by) is type(at) is str and a and b and by and a != b and _is_utc(at)):
         return None
     if not all(text.isascii() and len(quote(text)) == len(text) + 2 for text in (a, b, by)):
         return None
