@@ -58,7 +58,7 @@ class Adjacency(NamedTuple):
     entries   ENTRY[2m]   the pool of all entries
     halved    int32[2m]   halvings of the partner when an entry was written (weighted linkage, else of length 0)
     touched   uint32[n+1] scratch: the partners found by the last reading (one place to spare)
-    ahead     uint32[BLOCK] scratch: partners of the entries about to be read
+    ahead     uint32[BLOCK + 1] scratch: what is about to be read
 
     Slots in the hot fields are unsigned: a signed index costs a test for a negative one at every step.
     """
@@ -131,6 +131,10 @@ def _read_list(cluster: int, linkage: int, lists: Adjacency) -> int:
     while segment != -1:
         at = np.uint64(segments[segment].first)
         stop = at + np.uint64(segments[segment].used)
+        follower = segments[segment].follower
+        if follower != -1:
+            # Asked for now, the next segment is there by the time this one is read.
+            ahead[BLOCK] = entries[segments[follower].first].partner
         while at < stop:
             n = min(stop - at, BLOCK)
             # The partners of a block are asked for together, so that the memory answers together.
@@ -148,7 +152,7 @@ def _read_list(cluster: int, linkage: int, lists: Adjacency) -> int:
                 k += np.uint64(slots[x].total == 0)
                 slots[x].total = combine(linkage, slots[x].total, entries[at + i].value)
             at += n
-        segment = segments[segment].follower
+        segment = follower
     return np.int64(k)
 
 

@@ -38,7 +38,7 @@ from unsnarl.kernels.rows import ALL, OLDER, fill_first_row, fill_row, offer_row
 HUB_DEGREE = 64
 """Fewer partners than this are read faster than looked up."""
 
-HUB_PATIENCE = 16
+HUB_PATIENCE = 8
 """A cluster becomes a hub once it has read its list this many times to little effect: about what making a hub costs."""
 
 LOPSIDED = 8

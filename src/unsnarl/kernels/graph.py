@@ -146,7 +146,7 @@ def _lay_out_lists(start: Quotient, linkage: int) -> Adjacency:
         entries=start.entries,
         halved=np.zeros(len(start.entries) if linkage == WEIGHTED else 0, dtype=np.int32),
         touched=np.empty(n + 1, dtype=np.uint32),
-        ahead=np.empty(BLOCK, dtype=np.uint32),
+        ahead=np.empty(BLOCK + 1, dtype=np.uint32),
     )
 
 

@@ -80,7 +80,7 @@ def fill_row(graph: Graph, linkage: int, slot: int, k: int, which: int) -> None:
     n_close = 0
     for j in range(k):
         if j % _AT_ONCE == 0 and 2 * n_close > j:
-            # Most partners tie: their names will be asked for, and the memory answers together.
+            # Most partners get this far: more than their slots is looked at, and the memory answers together.
             for i in range(j, min(j + _AT_ONCE, k)):
                 graph.lists.ahead[i - j] = clusters[touched[i]].name
         x = touched[j]
@@ -92,14 +92,16 @@ def fill_row(graph: Graph, linkage: int, slot: int, k: int, which: int) -> None:
             if value == 0:
                 slots[x].total = 0
             continue
-        if size < 0 or (which == OLDER and clusters[x].birth > clusters[slot].birth):
+        if size < 0:
+            continue
+        n_close += 1
+        if which == OLDER and clusters[x].birth > clusters[slot].birth:
             continue
         if value == 0:
             slots[x].total = 0
             continue
         _insert(row, matches, linkage, np.int64(x), value, graph.lists)
         if row.count == ROW_WIDTH:
-            n_close += 1
             worst = max(worst, matches[ROW_WIDTH - 1].ratio * (1.0 - SLACK))
     for i in range(row.count):
         matches[i].birth = clusters[matches[i].partner].birth
