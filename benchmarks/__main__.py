@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bhc, forecast, published, startup, tables
+from benchmarks import bhc, decided, forecast, published, startup, tables
 from benchmarks.cases import TABLES, Case
 from benchmarks.measure import save
 
@@ -51,6 +51,7 @@ TITLES = {
     "growth": "Growth",
     "million": "A million records in one component",
     **bhc.TITLES,
+    "decided": "The truth fed as decisions",
     "published": "The published case: whole programs on files",
     "forecast": "What `unsnarl check` says, and what `unsnarl cluster` then takes",
     "startup": "Start-up",
@@ -148,6 +149,8 @@ def _run_table(name: str, quick: bool, repeats: int, wanted: published.Wanted, k
         return {**result, **bhc.run_table(name, quick, repeats)}
     if name == "forecast":
         return {**result, "repeats": 1, "cases": forecast.run(quick, wanted.inputs)}
+    if name == "decided":
+        return {**result, "repeats": 1, "examples": decided.run(quick)}
     if name == "published":
         chosen = wanted._replace(sizes=wanted.sizes[:1] if quick else wanted.sizes, repeats=repeats)
         return {**result, "cases": published.run(chosen, kept.get("cases", []))}
@@ -170,6 +173,8 @@ def _as_text(name: str, result: dict[str, Any]) -> str:
         body = f"{published.EXPLAINED}\n\n{_show_published(result, 'pictures')}"
     elif name == "forecast":
         body = f"{forecast.EXPLAINED}\n\n{forecast.as_table(result['cases'])}"
+    elif name == "decided":
+        body = f"{decided.as_table(result['examples'])}\n\n![F1 against decisions](pictures/decisions.svg)"
     elif name == "growth":
         body = tables.growth(result["cases"])
     else:
@@ -183,6 +188,8 @@ def _write(results: dict[str, Any], measured: list[str]) -> None:
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     if "published" in measured:
         PICTURE.write_text(published.as_picture(results["published"]["cases"]))
+    if "decided" in measured:
+        decided.PICTURE.write_text(decided.as_picture(results["decided"]["examples"]))
     for name in measured:
         tables.write_block(PAGE, name, _as_text(name, results[name]))
     page = README.read_text() if README.exists() else ""
@@ -194,7 +201,7 @@ def _write(results: dict[str, Any], measured: list[str]) -> None:
 
 def main() -> None:
     """Parse the command line and run."""
-    names = [*TABLES, *bhc.TITLES, "published", "forecast", "startup"]
+    names = [*TABLES, *bhc.TITLES, "decided", "published", "forecast", "startup"]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write the tables.")
     parser.add_argument("--only", choices=names, action="append", help="measure this table only (may be given again)")
     parser.add_argument("--quick", action="store_true", help="small graphs, one run, nothing written")

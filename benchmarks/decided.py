@@ -1,4 +1,4 @@
-"""The truth fed as decisions, in small random portions: how F1 rises (`python -m benchmarks.decided`).
+"""The truth fed as decisions, in small random portions: how F1 rises (`python -m benchmarks --only decided`).
 
 A reviewer is shown up to twelve records, of a cluster that holds several entities or of an entity that is in several
 clusters, drawn at random among those there are, and groups them as the truth does. What is measured is pairwise F1 on
@@ -7,7 +7,7 @@ the pairs reachable: two records that chains of scored pairs connect, whatever t
 
 from __future__ import annotations
 
-import json
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import unsnarl
+from benchmarks.tables import seconds, table
 
 HOME = Path(__file__).parent.parent
-RESULTS = Path(__file__).parent / "decided.json"
 PICTURE = HOME / "docs" / "pictures" / "decisions.svg"
 EXAMPLES = ("cora", "historical50k")
 SEED = 20261124
 N_SHOWN = 12
 LEAST_PORTION = 5
+SHARES = (0.125, 0.25, 0.5)
 Labels = NDArray[np.int64]
 
 
@@ -97,9 +98,9 @@ def run_example(name: str) -> list[dict[str, float]]:
         started = time.perf_counter()
         paths = str(example.folder / "pairs.parquet"), str(example.folder / "records.csv")
         cluster_of = unsnarl.cluster(*paths, decisions=events).found.clustering.cluster_of.astype(np.int64)
-        seconds = round(time.perf_counter() - started, 2)
-        points.append({"n_decisions": len(events), "f1": find_f1(cluster_of, example.truth), "seconds": seconds})
-        print(name, points[-1], flush=True)
+        spent = round(time.perf_counter() - started, 2)
+        points.append({"n_decisions": len(events), "f1": find_f1(cluster_of, example.truth), "seconds": spent})
+        print(f"  {name}: {len(events):,} decisions: F1 {points[-1]['f1']:.5f}", file=sys.stderr)
         mixed = find_mixed(cluster_of, example.truth) + find_mixed(example.truth, cluster_of)
         if not mixed:
             return points
@@ -139,12 +140,18 @@ def as_picture(found: dict[str, list[dict[str, float]]]) -> str:
     return "\n".join([opening, title, f"<style>{style}.g{{stroke:#ddd}}</style>", *body, "</svg>"]) + "\n"
 
 
-def main() -> None:
-    """Run all examples, write the results and draw them."""
-    found = {name: run_example(name) for name in EXAMPLES}
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    PICTURE.write_text(as_picture(found), encoding="utf-8")
+def as_table(found: dict[str, list[dict[str, float]]]) -> str:
+    """Write F1 for a growing number of decisions: none, about an eighth, a quarter, a half of all, and all."""
+    rows = []
+    for name, points in found.items():
+        most = points[-1]["n_decisions"]
+        marks = [min(points, key=lambda point: abs(point["n_decisions"] - share * most)) for share in SHARES]
+        # Two marks may be one portion.
+        chosen = {int(point["n_decisions"]): point for point in [points[0], *marks, points[-1]]}
+        rows += [[name, f"{n:,}", f"{point['f1']:.5f}", seconds(point["seconds"])] for n, point in chosen.items()]
+    return table(["records", "decisions", "pairwise F1 on the pairs reachable", "a run"], rows)
 
 
-if __name__ == "__main__":
-    main()
+def run(quick: bool) -> dict[str, list[dict[str, float]]]:
+    """Feed all examples, or the first alone."""
+    return {name: run_example(name) for name in EXAMPLES[: 1 if quick else None]}

@@ -19,6 +19,7 @@ from unsnarl.engines import local
 from unsnarl.errors import InputError
 from unsnarl.interning import Ids, hash_contents
 from unsnarl.model import Components, Pairs
+from unsnarl.report import linking
 
 parquet = pytest.importorskip("pyarrow.parquet")
 
@@ -148,6 +149,18 @@ def test_resume_goes_on_after_linking(tmp_path: Path, monkeypatch: pytest.Monkey
     assert digests(tmp_path / "run") == digests(tmp_path / "plain")
     unsnarl.cluster(path, resume=tmp_path / "run", linkage="single")
     assert len(counted) == 3
+
+
+def test_resume_takes_up_a_forest_without_merges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = write({("a", "b"): 0.0, ("b", "c"): 0.0}, tmp_path / "pairs.csv")
+    asked = {"threshold": 0.0, "resume": tmp_path / "run"}
+    assert len(unsnarl.cluster(pairs, **asked).found.forest) == 0
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("it is linked again")
+
+    monkeypatch.setattr(linking, "link_rest", refuse)
+    assert unsnarl.cluster(pairs, **asked).found.components.component_of.tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("damage", ["input", "setting", "checkpoint"])

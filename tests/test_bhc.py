@@ -26,7 +26,8 @@ from unsnarl.cli import exits
 from unsnarl.cli.commands import commands
 from unsnarl.report import term_forecast
 from unsnarl.report.forecast import Forecast
-from unsnarl.report.term_intake import read_input
+from unsnarl.report.term_decisions import rule_terms
+from unsnarl.report.term_intake import TermsAsked, read_input
 from unsnarl.term_settings import TermSettings
 
 SMALL = bool(os.environ.get("UNSNARL_SMALL"))
@@ -273,7 +274,7 @@ REAL = {
 def test_combinations_change_nothing_on_whole_sets(example: str, model: str) -> None:
     fields, combinations = REAL[example]
     settings = TermSettings(fields=fields, model=model)
-    terms = read_input(str(EXAMPLES / example / "records.csv"), None, settings).terms
+    terms = read_input(TermsAsked(str(EXAMPLES / example / "records.csv")), settings, rule_terms).terms
     plain = cluster_terms(terms, settings).forest
     for without in combinations:
         other = cluster_terms(terms, replace(settings, without=without)).forest
@@ -326,7 +327,7 @@ def test_progress_is_told_and_memory_is_forecast(monkeypatch: pytest.MonkeyPatch
 def test_the_forecast_grows_with_what_the_work_grows_with() -> None:
     def forecast(n_records: int, n_common: int) -> Forecast:
         rows = [{"id": i, "terms": [f"own{i}", f"half{i % n_common}"]} for i in range(n_records)]
-        return term_forecast.forecast_terms(read_input(rows, None, TermSettings()).terms)
+        return term_forecast.forecast_terms(read_input(TermsAsked(rows), TermSettings(), rule_terms).terms)
 
     few, common, rare = forecast(1000, 2), forecast(2000, 2), forecast(2000, 40)
     assert few.memory_bytes < common.memory_bytes == rare.memory_bytes

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import assert_equals_twin, solve_graph
+from engine import as_pairs, assert_equals_twin, solve_graph
 from reference.agglomerate import FORBIDDEN, LINKAGES, agglomerate, agglomerate_by_definition
 from strategies import SCORES, SHAPES, UNITS, Graph, count, decide, graphs, seeded_graph
+from unsnarl.engines import constrained
+from unsnarl.model import Forest, no_constraints
 
 
 def test_decisions_by_hand() -> None:
@@ -77,3 +81,40 @@ def test_groups_are_one_cluster_and_forbidden_pairs_apart_at_every_height(linkag
                 continue
             assert all(cluster_of[a] != cluster_of[b] for a, b, score in pairs if score == FORBIDDEN)
         assert all(cluster_of[record] == cluster_of[low] for record, low in enumerate(must_of))
+
+
+def find_broken_slowly(forest: Forest, member: list[int], family: list[int]) -> tuple[set[int], list[int]]:
+    """Walk through the merges: give the components of those that break a family, and the clusters just before."""
+    families: dict[int, set[int]] = {}
+    for one, number in zip(member, family, strict=True):
+        families.setdefault(one, set()).add(number)
+    cluster_of = list(range(forest.n_records))
+    stuck, broken = set(), set()
+    for component, left, right in zip(
+        *(c.tolist() for c in (forest.component, forest.left, forest.right)), strict=True
+    ):
+        held, more = families.get(left, set()), families.get(right, set())
+        if {left, right} & stuck or held & more:
+            stuck.add(left)
+            broken.add(component)
+            continue
+        families[left] = held | more
+        cluster_of = [left if name == right else name for name in cluster_of]
+    return broken, cluster_of
+
+
+@pytest.mark.parametrize("shape", ["random", "hubs", "path"])
+def test_broken_families_are_those_of_a_walk(shape: str) -> None:
+    for seed in range(count(30)):
+        chance = random.Random(seed)
+        pairs, n_records = seeded_graph(seed, shape, "tenths", 2 + seed % 29)
+        forest, components = solve_graph((pairs, n_records), threshold=0.3)
+        rows = sorted({(chance.randrange(1 + seed % 4), chance.randrange(n_records)) for _ in range(seed % 13)})
+        family, member = (np.array([row[side] for row in rows], dtype=np.int32) for side in (0, 1))
+        under = replace(no_constraints(n_records), member=member, family=family)
+        families = constrained.Families(as_pairs((pairs, n_records)), components, under)
+        is_broken, cluster_of = families.find_broken(forest)
+        broken, expected = find_broken_slowly(forest, member.tolist(), family.tolist())
+        component_of = components.component_of.tolist()
+        assert is_broken.tolist() == [component in broken for component in component_of]
+        assert cluster_of.tolist() == expected

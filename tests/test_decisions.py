@@ -217,6 +217,11 @@ def test_what_decisions_did_is_told() -> None:
     assert table["blocked_distance"][0] == 0.5 and np.isnan(table["blocked_distance"][1:]).all()
     assert (table["blocked_left"][0], table["blocked_right"][0]) == ("A", "C")
     assert table["n_records"].tolist() == [3, 3, 5] and table["n_moved"].tolist() == [3, 0, 2]
+    shown = result.decisions
+    assert [row["blocked_distance"] for row in shown] == [0.5, None, None] and shown[1]["blocked_left"] is None
+    assert (
+        result.violations is None and result.at(0.2).decisions is None and unsnarl.cluster(SIX_ROWS).decisions is None
+    )
     assert [row["decided_different"] for row in result.clusters] == [1, 1, 1, 0, 0, 1]
     assert [row["decided_same"] for row in result.clusters] == [0, 0, 0, 0, 1, 1]
     counts = result.found.counts["decisions"]
@@ -502,11 +507,100 @@ def test_blocked_merges_found_at_once_are_those_of_a_walk(linkage: str, monkeypa
             events += shift(draw_events(graph[1], random.Random(100 * turn + seed)), f"{seed}-")
     asked = {"linkage": linkage, "threshold": 1e-9, "cut": 0.9, "on_contradiction": "latest"}
     result = unsnarl.cluster(rows, records, decisions=events, **asked)
-    ((_, a, b, found),) = seen
     made, pairs = result.found, result.found.pairs
+    ((_, a, b, found),) = seen
     alone = np.arange(len(made.ids), dtype=np.int32)
     answer = blocked.Answer(made.forest, made.clustering, pairs, alone, linkage, 0.9)
     walked = blocked.replay(answer, a, b)
     assert len(found.row) > (10 if count(100) == 100 else 0)
     for name in ("row", "distance", "left", "right"):
         assert np.array_equal(getattr(found, name), getattr(walked, name)), name
+
+
+def test_check_tells_what_would_become_of_decisions() -> None:
+    said = [say("same", "A", "B"), say("different", "A", "B"), say("same", "A", "Q")]
+    problems = [str(problem) for problem in unsnarl.check(SIX_ROWS, decisions=said).problems]
+    assert len(problems) == 2 and "'Q'" in problems[0] and "'A' same 'B' (ana" in problems[1]
+    records = [{"id": id_, "name": id_} for id_ in "ABCDEF"]
+    content = {"columns": ["name"], "hashes": {"C": hash_content(["name"], ["other"])}}
+    said[1:] = [say("different", "A", "C", content=content), say("same", "A", "B", at="2026-11-24T10:00:00Z")]
+    report = unsnarl.check(SIX_ROWS, records, decisions=said)
+    assert not report.problems and "decisions: 3 events, 2 applied, 1 stale" in report.lines()
+    assert not unsnarl.check(SIX_ROWS, records[:5], decisions=[say("same", "A", "F")], allow_unknown_ids=True).problems
+    # Where PAIRS cannot be read the log is looked at all the same.
+    (pairs, log) = unsnarl.check([{"x": 1}], decisions=[say("maybe", "A", "B")]).problems
+    assert "PAIRS" in str(pairs) and "'kind' is 'maybe'" in str(log)
+
+
+WORDS = {"a": "red big", "b": "red big old", "c": "red big", "d": "blue sky", "e": "blue sky", "f": "blue"}
+TERMS = [{"id": id_, "terms": words.split()} for id_, words in WORDS.items()]
+PEOPLE = [{"id": id_, "src": source, "name": f"name {id_}"} for id_, source in zip("abcdef", "112212", strict=True)]
+
+
+def clusters_of(result: unsnarl.Result) -> dict[str, str]:
+    return {row["id"]: row["cluster_id"] for row in result.clusters}
+
+
+def test_what_decisions_did_is_told_of_bayesian_clustering(tmp_path: Path) -> None:
+    events = [say("different", "a", "b"), say("same", "d", "e"), say("different", "a", "f"), say("unsure", "a", "c")]
+    free, result = unsnarl.bhc(TERMS), unsnarl.bhc(TERMS, decisions=events)
+    table = result.found.decided.table
+    assert table["status"].tolist() == ["applied", "applied", "applied", "unsure"]
+    assert table["effect"].tolist() == ["changed", "already so", "already so", ""]
+    # Of two clusters that shared red and big the odds are over the cut; of a and f they are not.
+    assert table["blocked_log_odds"][0] > 0 and np.isnan(table["blocked_log_odds"][1:]).all()
+    assert {table["blocked_left"][0], table["blocked_right"][0]} == {"a", "b"}
+    assert result.found.counts["decisions"]["n_blocked_merges"] == 1
+    assert "3 decisions applied: 1 changed the result, 2 were so already; 1 blocked merges" in result.summary()
+    assert [row["decided_different"] for row in result.clusters] == [2, 1, 0, 0, 0, 1]
+    unsnarl.bhc(TERMS, decisions=events).write(tmp_path / "run")
+    read = unsnarl.open_run(tmp_path / "run").clusters
+    assert read["decided_same"].tolist() == [0, 0, 0, 1, 1, 0]
+    frame = pytest.importorskip("pandas").read_parquet(tmp_path / "run" / "decisions.parquet")
+    assert frame["blocked_log_odds"].isna().tolist() == [False, True, True, True]
+    assert "blocked_distance" not in frame and frame["blocked_left"].isna().tolist() == [False, True, True, True]
+    assert clusters_of(free)["a"] == clusters_of(free)["b"]
+
+
+def test_rules_and_stale_decisions_hold_in_bayesian_clustering() -> None:
+    free = clusters_of(unsnarl.bhc(TERMS))
+    result = unsnarl.bhc(TERMS, records=PEOPLE, one_per="src")
+    source_of = {row["id"]: row["src"] for row in PEOPLE}
+    held = [(cluster, source_of[id_]) for id_, cluster in clusters_of(result).items()]
+    assert len(set(held)) == len(held) and free["a"] == free["b"]
+    # The same, every two of one source said to be different.
+    apart = [say("different", *(id_ for id_ in source_of if source_of[id_] == source)) for source in "12"]
+    assert clusters_of(unsnarl.bhc(TERMS, decisions=apart)) == clusters_of(result)
+    assert result.found.counts["one_per"]["n_violations"] == 0
+    content = {"columns": ["name"], "hashes": {"a": hash_content(["name"], ["another"])}}
+    stale = [say("different", "a", "b", content=content)]
+    assert clusters_of(unsnarl.bhc(TERMS, records=PEOPLE, decisions=stale)) == free
+    applied = clusters_of(unsnarl.bhc(TERMS, records=PEOPLE, decisions=stale, apply_stale=True))
+    assert applied["a"] != applied["b"]
+    # A file of records is RECORDS too.
+    rows = [{**row, "words": WORDS[row["id"]]} for row in PEOPLE]
+    listed = unsnarl.bhc(rows, fields="words", one_per="src")
+    assert clusters_of(listed) == {id_: id_ if id_ not in "ce" else {"c": "a", "e": "d"}[id_] for id_ in "abcdef"}
+    assert "more" in clusters_of(unsnarl.bhc(TERMS, records=[*PEOPLE, {"id": "more", "src": "3", "name": ""}]))
+    with pytest.raises(InputError, match="an id that RECORDS lack"):
+        unsnarl.bhc(TERMS, records=PEOPLE[1:])
+    assert len(clusters_of(unsnarl.bhc(TERMS, records=PEOPLE[1:], allow_unknown_ids=True))) == 6
+    with pytest.raises(InputError, match="--one-per"):
+        unsnarl.bhc(TERMS, one_per="src")
+
+
+def test_contradictions_are_resolved_in_bayesian_clustering() -> None:
+    said = [
+        say("same", "a", "d", by="ben", at="2026-11-20T00:00:00Z"),
+        say("different", "a", "d", by="ana", at="2026-11-21T00:00:00Z"),
+        say("same", "a", "nobody", at="2026-11-19T00:00:00Z"),
+    ]
+    asked: dict[str, Any] = {"allow_unknown_ids": True, "decisions": said}
+    latest = unsnarl.bhc(TERMS, on_contradiction="latest", **asked)
+    assert latest.found.decided.table["status"].tolist() == ["overruled", "applied", "unknown ids"]
+    first = unsnarl.bhc(TERMS, on_contradiction="reviewer-order", reviewer_order="ben", **asked)
+    assert first.found.decided.table["status"].tolist() == ["applied", "overruled", "unknown ids"]
+    assert clusters_of(first)["a"] == clusters_of(first)["d"] != clusters_of(latest)["d"]
+    assert "'a' same 'd' (ben" in first.summary()
+    with pytest.raises(UsageError, match="go together"):
+        unsnarl.bhc(TERMS, on_contradiction="reviewer-order", **asked)

@@ -26,6 +26,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 
 MANY_ARGUMENTS: dict[str, str] = {
     "api.py::cluster": "three inputs, two runs to go on from, and who is told; callers name all but two",
+    "api.py::bhc": "three inputs, a run to go on from, and who is told; callers name all but one",
 }
 """`file::function`: why it may take more arguments than the rule."""
 

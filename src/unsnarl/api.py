@@ -77,9 +77,8 @@ def cluster(
     progress  told how far the work is (default: nobody)
     settings  the fields of Settings: threshold=0.5, cut=0.5, linkage="average", ...
 
-    Raises UsageError for a setting out of range, InputError where the input breaks the contract of
-    docs/input.md, ResourceError where memory or disk run out.
-    Cost: O(m log m) time and O(n + m) memory for n records and m pairs.
+    Raises UsageError for a setting out of range, InputError where the input breaks the contract of docs/input.md,
+    ResourceError where memory or disk run out. Cost: O(m log m) time, O(n + m) memory for n records and m pairs.
 
     >>> rows = [{"id_l": "a", "id_r": "b", "match_probability": 0.9},
     ...         {"id_l": "b", "id_r": "c", "match_probability": 0.6}]
@@ -90,14 +89,15 @@ def cluster(
     from unsnarl.engines.compiling import compile_ahead
     from unsnarl.files.tables import make_components
     from unsnarl.model import Clustering
-    from unsnarl.report.findings import add_decided, make_findings
+    from unsnarl.report.findings import make_findings
     from unsnarl.report.following import name_clusters, refuse_missing
     from unsnarl.report.intake import Asked
-    from unsnarl.report.linking import find_known_merges, link_rest, weigh_decisions
+    from unsnarl.report.linking import find_known_merges, link_rest
     from unsnarl.report.result import Result
     from unsnarl.report.resuming import load_forest, save_forest
     from unsnarl.report.reuse import Contents
     from unsnarl.report.timing import Clock
+    from unsnarl.report.weighing import complete
 
     chosen = make_settings(settings)
     refuse_missing(previous)
@@ -111,25 +111,25 @@ def cluster(
         whole = Clustering(given.components.component_of)
         table = make_components(given.ids, given.pairs, given.components, whole, chosen.threshold)
         contents = Contents(given)
-        table = {**table, "content_hash": contents.keys}
-        known = find_known_merges(given, table, chosen.linkage, previous)
+        known = find_known_merges(given, table, contents, chosen.linkage, previous)
     with clock.time("linking"):
-        forest = load_forest(kept, opened, chosen) or link_rest(given, known, chosen.linkage, progress)
-        save_forest(kept, opened, chosen, forest)
+        forest = load_forest(kept, opened, chosen)
+        if forest is None:
+            forest = link_rest(given, known, chosen.linkage, progress)
+            save_forest(kept, opened, chosen, forest)
     with clock.phase("cutting"):
         clustering = dendrogram.cut_forest(forest, chosen.cut)
         names = name_clusters(given.ids, clustering, previous, chosen.content_ids)
-    with clock.phase("weighing decisions"):
-        decided, is_unchanged = weigh_decisions(given, (forest, clustering), chosen)
-    table = {**table, "content_hash": contents.settle(is_unchanged)}
     found = make_findings(chosen, given, table, (forest, clustering), clock.phases)
-    return Result(replace(add_decided(found, decided), names=names), given.kind)
+    begun, rest = complete(given, replace(found, names=names), contents, clock)
+    return Result(begun, given.kind, rest)
 
 
 def bhc(
     terms: Any,
     *,
     ids: Sequence[Any] | None = None,
+    records: Any = None,
     decisions: Any = None,
     previous: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -140,7 +140,8 @@ def bhc(
     terms     rows of (id, term) or (id, term, count), or a row for each record with a list in the column terms, in any
               form `cluster` takes; or a SciPy sparse matrix of counts; with `fields` a table of records
     ids       of the rows of a sparse matrix (default: their numbers)
-    decisions what people decided, as for `cluster`
+    records   the ids of all records, as for `cluster` (default: those of TERMS); one without terms is alone
+    decisions what people decided, as for `cluster`; what they did is found out by clustering again without them
     previous  a RUN, whose cluster ids are kept (docs/lineage.md)
     progress  told how far the work is (default: nobody)
     settings  the fields of TermSettings: model="multinomial", gamma=None, strength=None, cut=0.0, ...
@@ -153,12 +154,11 @@ def bhc(
     >>> [row["cluster_id"] for row in bhc(rows).clusters]
     ['a', 'a', 'c']
     """
-    from unsnarl.bayes.run import cluster_terms, load_kernels
+    from unsnarl.bayes.run import load_kernels
     from unsnarl.report.following import name_clusters, refuse_missing
-    from unsnarl.report.term_decisions import add_decisions
-    from unsnarl.report.term_forecast import foretell, out_of_memory
-    from unsnarl.report.term_intake import read_input
-    from unsnarl.report.term_outcome import make_findings
+    from unsnarl.report.term_decisions import find_clusters, rule_terms
+    from unsnarl.report.term_forecast import foretell
+    from unsnarl.report.term_intake import TermsAsked, read_input
     from unsnarl.report.term_result import TermResult
     from unsnarl.report.timing import Clock
 
@@ -166,14 +166,10 @@ def bhc(
     refuse_missing(previous)
     clock = Clock(progress)
     with clock.phase("reading"):
-        given, links = add_decisions(read_input(terms, ids, chosen), decisions)
+        given = read_input(TermsAsked(terms, ids, records, decisions), chosen, rule_terms)
     foretell(given.terms, progress)
     clock.run("loading kernels", load_kernels)
-    try:
-        outcome = clock.wait("merging", lambda: cluster_terms(given.terms, chosen, progress, **links))
-    except MemoryError:
-        raise out_of_memory(given.terms) from None
-    found = make_findings(given, outcome, chosen, clock.phases)
+    found = find_clusters(given, chosen, clock)
     with clock.phase("naming"):
         names = name_clusters(given.ids, found.clustering, previous, chosen.content_ids)
     return TermResult(replace(found, names=names), given.kind)
@@ -187,7 +183,12 @@ def forget_resume(folder: str | os.PathLike[str]) -> None:
 
 
 def check(
-    pairs: Any, records: Any = None, *, progress: Progress | None = None, **settings: Unpack[SettingsFields]
+    pairs: Any,
+    records: Any = None,
+    *,
+    decisions: Any = None,
+    progress: Progress | None = None,
+    **settings: Unpack[SettingsFields],
 ) -> InputReport:
     """Look the input over and forecast what a run needs, without clustering.
 
@@ -196,6 +197,8 @@ def check(
     """
     from unsnarl.files.session import Session
     from unsnarl.report.forecast import find_oversize, forecast_run, share_memory
+    from unsnarl.report.intake import Asked
+    from unsnarl.report.log_survey import survey_decisions
     from unsnarl.report.machine import measure_speed
     from unsnarl.report.profile import InputReport
     from unsnarl.report.survey import survey_input
@@ -204,6 +207,8 @@ def check(
     chosen = make_settings(settings)
     with Session(chosen.threads, share_memory(chosen.memory_limit).engine, chosen.temp_dir) as session:
         survey = survey_input(session, pairs, records, chosen, Clock(progress))
+        if decisions is not None:
+            survey_decisions(session, Asked(pairs, records, decisions), chosen, (survey.facts, survey.problems))
     if survey.work is None or survey.spent is None:
         return InputReport(survey.facts, survey.problems, None)
     forecast = forecast_run(survey.work, survey.spent, measure_speed(chosen.temp_dir))
@@ -297,8 +302,7 @@ def evaluate(
 
     clusters      a Result, the folder of a RUN, or a table with the columns id and cluster_id
     truth         a table of record id and entity: a path or any kind of frame
-    truth_id      column of the truth with the record id (default: found by its name)
-    truth_entity  column of the truth with the entity (default: found by its name)
+    truth_id, truth_entity  its columns (default: found by their names)
 
     Gives pairwise and B-cubed precision, recall and F1 by the names of docs/evaluation.md, and counts:
     n_evaluated, n_without_truth, n_unknown, n_clusters, n_entities. Records without truth, and ids of

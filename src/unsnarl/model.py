@@ -180,6 +180,12 @@ class Constraints:
         assert (np.diff(self.family.astype(np.int64) << 32 | self.member) > 0).all(), "2"
 
 
+def no_constraints(n_records: int) -> Constraints:
+    """Give the constraints of so many records of which nothing is known."""
+    nobody = np.zeros(0, dtype=np.int32)
+    return Constraints(np.arange(n_records, dtype=np.int32), nobody, nobody, nobody, nobody)
+
+
 @dataclass(frozen=True)
 class Terms:
     """Hold the terms of each record.

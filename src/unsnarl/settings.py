@@ -87,10 +87,15 @@ class Settings:
         check_fields(self)
         if self.one_per_penalty is not None and self.one_per is None:
             raise UsageError("one-per-penalty is given without one-per.", hint="Name the column with --one-per.")
-        if (self.on_contradiction == "reviewer-order") != (self.reviewer_order is not None):
-            raise UsageError(
-                "on-contradiction reviewer-order and reviewer-order go together.", hint="As --reviewer-order ana,ben."
-            )
+        check_order(self.on_contradiction, self.reviewer_order)
+
+
+def check_order(on_contradiction: str, reviewer_order: str | None) -> None:
+    """Check that an order of reviewers is given where it is asked for, and only there. Raises UsageError."""
+    if (on_contradiction == "reviewer-order") != (reviewer_order is not None):
+        raise UsageError(
+            "on-contradiction reviewer-order and reviewer-order go together.", hint="As --reviewer-order ana,ben."
+        )
 
 
 def check_fields(settings: Any) -> None:

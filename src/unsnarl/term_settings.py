@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from unsnarl.errors import UsageError
-from unsnarl.settings import check_fields, refuse_unknown
+from unsnarl.settings import Settings, check_fields, check_order, refuse_unknown
 
 MODELS = ("multinomial", "bernoulli")
 PRIORS = ("frequency", "uniform")
@@ -23,6 +23,12 @@ def _setting(
 ) -> Any:
     """Declare one field, as settings.py does."""
     return field(default=default, metadata={"meaning": meaning, "choices": choices, "span": span})
+
+
+def _shared(name: str) -> Any:
+    """Declare a field that runs over pairs have too."""
+    known = Settings.__dataclass_fields__[name]
+    return field(default=known.default, metadata=known.metadata)
 
 
 @dataclass(frozen=True)
@@ -78,16 +84,24 @@ class TermSettings:
         None, "Column with how often the record has the term (default: count, where there is one)."
     )
     sep: str | None = _setting(None, "Separator of CSV files (default: found out).")
-    content_ids: bool = _setting(False, "Write content_id, a hash of each cluster's members; with --previous always.")
+    allow_unknown_ids: bool = _setting(
+        False, "Add ids that TERMS has and RECORDS lacks, and leave those of no record out of decisions."
+    )
+    content_ids: bool = _shared("content_ids")
     threads: int | None = _setting(
         None, "Threads to read with (default: all processors allowed to this process).", span=(1, 1024)
     )
     memory_limit: str | None = _setting(
         None, "Memory the run may use, as 4GB or 800MB (default: 80 % of what the machine has)."
     )
+    on_contradiction: str = _shared("on_contradiction")
+    reviewer_order: str | None = _shared("reviewer_order")
+    apply_stale: bool = _shared("apply_stale")
+    one_per: str | None = _shared("one_per")
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_order(self.on_contradiction, self.reviewer_order)
         unknown = sorted(self.ideas_left_out - set(IDEAS))
         if unknown:
             raise UsageError(f"without is {unknown[0]!r}; it must be some of {', '.join(IDEAS)}, with commas.")
@@ -132,9 +146,14 @@ class TermFields(TypedDict, total=False):
     term_column: str | None
     count_column: str | None
     sep: str | None
+    allow_unknown_ids: bool
     content_ids: bool
     threads: int | None
     memory_limit: str | None
+    on_contradiction: str
+    reviewer_order: str | None
+    apply_stale: bool
+    one_per: str | None
 
 
 def make_term_settings(given: TermFields) -> TermSettings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,10 @@ def run(terms: Terms, prior: Prior, plan: Plan) -> list[bhc.Merge]:
     work = TermAgglomeration(terms, prior, plan)
     while work.advance():
         pass
-    found = work.merges
+    return as_merges(work.merges)
+
+
+def as_merges(found: Any) -> list[bhc.Merge]:
     columns = (found["left"].tolist(), found["right"].tolist(), found["score"].tolist(), found["n_records"].tolist())
     return [bhc.Merge(*row[:2], row[2] / UNITS, row[3]) for row in zip(*columns, strict=True)]
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -237,17 +238,35 @@ def test_kill_9_while_adding_loses_no_acknowledged_line(tmp_path: Path) -> None:
     assert all(json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
 
 
-@given(ids=st.lists(RECORD | st.just("a"), min_size=2, max_size=2), by=TEXT, kind=st.sampled_from(KINDS[:2]))
+@given(
+    ids=st.lists(RECORD | st.just("a"), min_size=2, max_size=2),
+    by=TEXT,
+    kind=st.sampled_from(KINDS[:2]),
+    more=st.sampled_from([{}, {"event": "e1"}, {"event": ""}]),
+    separators=st.sampled_from([(", ", ": "), (",", ":"), (" , ", " : ")]),
+)
 @settings(max_examples=count(50))
-@pytest.mark.parametrize("at", ["2026-11-23T10:00:00Z", "2026-11-23T10:00:00z", "2026-11-23T25:00:00Z", "2026-11-23"])
-def test_plain_lines_are_read_as_all_others(ids: list[str], by: str, kind: str, at: str) -> None:
-    plain = {"kind": kind, "ids": ids, "by": by, "at": at}
-    # A key that holds nothing changes nothing, but the line is not one of the plain ones any more.
-    found, expected = [], []
-    for said, line in ((found, plain), (expected, {**plain, "comment": None})):
+@pytest.mark.parametrize(
+    "at",
+    [
+        *("2026-11-23T10:00:00Z", "2026-11-23T10:00:00z", "2026-11-23T25:00:00Z", "2026-02-30T10:00:00Z", "2026-11-23"),
+        *("2026-11-23T10:00:00.000000Z", "2026-11-23T10:00:00.120000Z", "2026-11-23T24:00:00Z", "2026-11-23T10:00Z"),
+    ],
+)
+def test_plain_lines_are_read_as_all_others(
+    ids: list[str], by: str, kind: str, more: dict[str, str], separators: tuple[str, str], at: str
+) -> None:
+    plain = {**more, "kind": kind, "ids": ids, "by": by, "at": at}
+    line = json.dumps(plain, separators=separators, ensure_ascii=False).encode()
+
+    def tell(read: Callable[[], Event]) -> list[Any]:
         try:
-            event = read_event(line, "line 1")
-            said += [event, event.as_line(), event.ids, event.ties, event.separates, event.cancels]
+            event = read()
         except InputError as error:
-            said.append(str(error))
-    assert found == expected
+            return [str(error)]
+        return [event, event.as_line(), event.ids, event.ties, event.separates, event.cancels]
+
+    # A key that holds nothing changes nothing, but the line is not one of the plain ones any more.
+    expected = tell(lambda: read_event({**plain, "comment": None}, "log, line 1"))
+    assert tell(lambda: read_event(plain, "log, line 1")) == expected
+    assert tell(lambda: read_lines(line + b"\n", "log").events[0]) == expected

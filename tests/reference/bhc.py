@@ -88,7 +88,7 @@ def bernoulli(a: list[float], b: list[float]) -> Evidence:
     return evidence
 
 
-def _merge(i: Node, j: Node, gamma: float, evidence: Evidence) -> tuple[Node, float]:
+def merge(i: Node, j: Node, gamma: float, evidence: Evidence) -> tuple[Node, float]:
     """Build the tree over two, and give its log odds."""
     records = i.records + j.records
     one = math.log(gamma) + math.lgamma(len(records))
@@ -129,12 +129,12 @@ def cluster(
     groups, merges = {node.name: node for node in leaf}, []
     for record, leader in sorted(links.must_of.items()):
         if record != leader:
-            groups[leader], odds = _merge(groups[leader], groups.pop(record), gamma, evidence)
+            groups[leader], odds = merge(groups[leader], groups.pop(record), gamma, evidence)
             merges.append(Merge(leader, record, odds, len(groups[leader].records)))
     nodes = list(groups.values())
     while True:
         pairs = [(i, j) for i, j in combinations(nodes, 2) if _may_merge(i, j, disjoint, links)]
-        found = [(i, j, *_merge(i, j, gamma, evidence)) for i, j in pairs]
+        found = [(i, j, *merge(i, j, gamma, evidence)) for i, j in pairs]
         best = max((odds for *_, odds in found), default=-math.inf)
         if best <= floor + TIE / 10:
             return merges

@@ -30,13 +30,17 @@ def find_components(terms: Terms, merges: Records) -> Components:
     return Components(connected_components(left, right, score, 0, terms.n_records))
 
 
+def find_order(merges: Records, components: Components) -> NDArray[np.int64]:
+    """Give the order of the components: which merges, given in the order made, come first, second ..."""
+    return np.argsort(components.component_of[merges["left"]], kind="stable")
+
+
 def make_forest(merges: Records, components: Components, n_given: int = 0) -> OddsForest:
     """Put the merges, given in the order made, in the order of the components.
 
     n_given  so many merges, the first, hold at any cut: their log odds are infinite
     """
-    component = components.component_of[merges["left"]]
-    order = np.argsort(component, kind="stable")
+    component, order = components.component_of[merges["left"]], find_order(merges, components)
     left, right = (np.ascontiguousarray(merges[name][order]) for name in ("left", "right"))
     size = merges["n_records"][order].astype(np.int32)
     log_odds = np.where(order < n_given, np.inf, merges["score"][order] / UNITS)

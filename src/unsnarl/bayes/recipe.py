@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +19,16 @@ from unsnarl.bayes.prior import Census, Counts, Prior, make_weights, take_census
 from unsnarl.kernels.arrays import Records, make_records
 from unsnarl.kernels.bhc import agglomerate, postings, rolls, room, state
 from unsnarl.kernels.bhc.fixed_point import UNITS
-from unsnarl.model import Index, Terms
+from unsnarl.model import Constraints, Index, Terms
 
 MOST_PARTNERS = 4
 """Partners kept in a row."""
 
 SPLIT_RECORDS = 16
 """A term that so many records have gets a list for each band of clusters."""
+
+MOST_FAMILIES = 1024
+"""Families that have a bit in each slot: of these a pair is looked up, of others it is written down."""
 
 SLICE_POSTINGS = 500_000
 """Postings read between two looks at the clock: some tens of milliseconds."""
@@ -60,6 +65,7 @@ class Plan:
     group_first  merge records of equal terms first, where that raises the odds
     must_of      int32[n]  the smallest record of those that each must be with, itself where there are none
     cannot       two int32[k]: pairs of records that must not be together, no two of one group of must_of
+    families     two int32[f]: records that must_of names, and a family of each: no two of one may be together
     """
 
     without: frozenset[str] = frozenset()
@@ -68,13 +74,33 @@ class Plan:
     group_first: bool = False
     must_of: Index | None = None
     cannot: tuple[Index, Index] = (NO_RECORDS, NO_RECORDS)
+    families: tuple[Index, Index] = (NO_RECORDS, NO_RECORDS)
+
+    @staticmethod
+    def under(constraints: Constraints, **more: Any) -> Plan:
+        """Make the plan of a run under constraints; `more` are the other fields.
+
+        The largest families are looked up, the others are pairs that must not be together.
+        """
+        member, family = constraints.member, constraints.family
+        _, which, size = np.unique(family, return_inverse=True, return_counts=True)
+        rank = np.empty(len(size), dtype=np.int32)
+        rank[np.argsort(-size, kind="stable")] = np.arange(len(size), dtype=np.int32)
+        is_large = rank[which] < MOST_FAMILIES
+        some, begins = member[~is_large], np.flatnonzero(np.diff(family[~is_large])) + 1
+        pairs = [np.stack([constraints.left, constraints.right], axis=1)]
+        pairs += [np.array(list(combinations(members, 2)), dtype=np.int32) for members in np.split(some, begins)]
+        both = np.unique(np.concatenate([part.reshape(-1, 2) for part in pairs]), axis=0)
+        cannot = (np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1]))
+        families = (member[is_large], rank[which][is_large])
+        return Plan(must_of=constraints.must_of, cannot=cannot, families=families, **more)
 
     def find_apart(self, n_records: int) -> tuple[Index, Index]:
         """Give the records that must be with others, and these and all that must not be with some."""
         must_of = np.arange(n_records, dtype=np.int32) if self.must_of is None else self.must_of
         member = np.flatnonzero(must_of != np.arange(n_records)).astype(np.int32)
         grouped = np.union1d(member, must_of[member])
-        return grouped, np.union1d(grouped, np.concatenate(self.cannot))
+        return grouped, np.union1d(grouped, np.concatenate([*self.cannot, self.families[0]]))
 
 
 def _make_bands(n_records: int, n_terms: Index) -> Records:
@@ -222,6 +248,7 @@ def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.
         live_at=np.zeros(n_slots, dtype=np.int32),
         copies=kinds.copies,
         bans=make_records(1, state.BAN),
+        families=np.zeros((n_slots, (int(plan.families[1].max(initial=-1)) + 64) // 64), dtype=np.int64),
         merges=make_records(max(n_records, 1), state.MERGE),
         options=_make_options(prior.model, plan, len(kinds)),
         counters=counters,
@@ -231,7 +258,8 @@ def make_state(terms: Terms, prior: Prior, census: Census, plan: Plan) -> state.
 class TermAgglomeration:
     """Agglomerate records by their terms, a slice at a time.
 
-    The first n_given merges are those of records that must be together.
+    The first n_given merges are those of records that must be together; slot_of is the slot of each record at the
+    start, -1 for none.
 
     terms   of each record; those without terms stay alone
     prior   the hyper-parameters
@@ -251,14 +279,15 @@ class TermAgglomeration:
         self.state = make_state(terms, prior, census or take_census(terms, prior.model), plan)
         self.n_kinds = int(self.state.counters[state.N_SLOTS])
         self.finished = self.n_kinds == 0
-        slot_of = self._slot_of(terms.n_records)
-        self._forbid(slot_of)
-        self._merge_given(slot_of)
+        self.slot_of = self._find_slots(terms.n_records)
+        self._forbid(self.slot_of)
+        self._set_families(self.slot_of)
+        self._merge_given(self.slot_of)
         self.n_given = len(self.merges)
         if plan.group_first:
             self._merge_equal()
 
-    def _slot_of(self, n_records: int) -> Index:
+    def _find_slots(self, n_records: int) -> Index:
         """Say which slot each record is in at the start, -1 for none."""
         slot_of = np.full(n_records, -1, dtype=np.int32)
         n_copies = self.state.slots["copies"][: self.n_kinds]
@@ -283,6 +312,14 @@ class TermAgglomeration:
         self.state.slots["last_ban"][owner[begins]] = np.flatnonzero(~goes_on)
         self.state = self.state._replace(bans=bans)
 
+    def _set_families(self, slot_of: Index) -> None:
+        """Tell the slots of which families they have members."""
+        member, family = self.plan.families
+        is_here = slot_of[member] >= 0
+        slot, family = slot_of[member[is_here]], family[is_here]
+        bit = np.left_shift(np.int64(1), family.astype(np.int64) & 63)
+        np.bitwise_or.at(self.state.families, (slot, family >> 6), bit)
+
     def _merge_given(self, slot_of: Index) -> None:
         """Merge what must be together: each record, in their order, with the smallest of its group."""
         must_of = self.plan.must_of
@@ -302,11 +339,11 @@ class TermAgglomeration:
         for kind in range(self.n_kinds):
             if self.state.slots[kind].copies < 2 or agglomerate.score_pair(self.state, kind, kind) <= 0:
                 continue
-            slot = self._join(kind, kind)
+            slot = self.join(kind, kind)
             while self.state.slots[kind].copies and agglomerate.score_pair(self.state, slot, kind) > 0:
-                slot = self._join(slot, kind)
+                slot = self.join(slot, kind)
 
-    def _join(self, one: int, other: int) -> int:
+    def join(self, one: int, other: int) -> int:
         """Merge two slots whatever their log odds."""
         while not agglomerate.has_room(self.state, one, other):
             self._make_room()

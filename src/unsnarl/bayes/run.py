@@ -7,13 +7,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from unsnarl.bayes.outcome import find_components, find_disjoint_odds, find_evidence, make_forest
+from unsnarl.bayes.outcome import find_components, find_disjoint_odds, find_evidence, find_order, make_forest
 from unsnarl.bayes.prior import DEFAULT_STRENGTH, RECORDS_PER_GROUP, Census, Prior, find_masses, take_census
-from unsnarl.bayes.recipe import NO_RECORDS, Plan, TermAgglomeration
+from unsnarl.bayes.recipe import Plan, TermAgglomeration
 from unsnarl.bayes.tuning import Tuned, tune
 from unsnarl.errors import UsageError
-from unsnarl.model import Components, Index, OddsForest, Progress, Terms
+from unsnarl.model import Components, Constraints, OddsForest, Progress, Terms, no_constraints
 from unsnarl.term_settings import TermSettings
 
 
@@ -21,6 +22,7 @@ from unsnarl.term_settings import TermSettings
 class Outcome:
     """Hold what a run found.
 
+    made            int64[k]  when each merge of the forest was made
     prior           the hyper-parameters it used
     tuned           how they were chosen, or None
     counters        what the work cost, by name
@@ -31,6 +33,7 @@ class Outcome:
 
     components: Components
     forest: OddsForest
+    made: NDArray[np.int64]
     prior: Prior
     tuned: Tuned | None
     counters: dict[str, int]
@@ -94,14 +97,12 @@ def cluster_terms(
     terms: Terms,
     settings: TermSettings,
     progress: Progress | None = None,
-    must_of: Index | None = None,
-    cannot: tuple[Index, Index] = (NO_RECORDS, NO_RECORDS),
+    under: Constraints | None = None,
 ) -> Outcome:
     """Cluster records by their terms.
 
-    progress         told how far the work is
-    must_of, cannot  what must, and must not, be together: Plan says how; merges of the former come first, and have
-                     infinite log odds
+    progress  told how far the work is
+    under     what must, and must not, be together; merges of the former come first, and have infinite log odds
 
     Raises UsageError for a prior under which everything would merge.
     Cost: docs/benchmarks.md; grows with the square of what frequent terms cannot rule out.
@@ -110,7 +111,14 @@ def cluster_terms(
     prior, tuned = choose_prior(terms, settings)
     refuse_flat(terms, prior, census)
     floor = None if settings.rule == "tree" else settings.cut
-    plan = Plan(settings.ideas_left_out, settings.exact, floor, settings.group_duplicates, must_of, cannot)
+    given = no_constraints(terms.n_records) if under is None else under
+    plan = Plan.under(
+        given,
+        without=settings.ideas_left_out,
+        disjoint=settings.exact,
+        floor=floor,
+        group_first=settings.group_duplicates,
+    )
     work = TermAgglomeration(terms, prior, plan, census)
     _agglomerate(work, progress)
     components = find_components(terms, work.merges)
@@ -118,6 +126,7 @@ def cluster_terms(
     return Outcome(
         components=components,
         forest=make_forest(work.merges, components, work.n_given),
+        made=find_order(work.merges, components),
         prior=prior,
         tuned=tuned,
         counters=work.counters,

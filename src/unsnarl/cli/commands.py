@@ -73,6 +73,7 @@ def cluster(
 
 @commands.command()
 @click.argument("terms", nargs=-1, required=True)
+@click.option("--records", help="File with the ids of all records, those without terms included.")
 @click.option("--out", required=True, help="Folder to write the run to.")
 @click.option("--decisions", metavar="FILE", help="Log of what people decided, or a CSV of it: the result follows it.")
 @click.option("--previous", metavar="RUN", help="Keep the cluster ids of this run.")
@@ -81,6 +82,7 @@ def cluster(
 @output_options
 def bhc(
     terms: tuple[str, ...],
+    records: str | None,
     out: str,
     decisions: str | None,
     previous: str | None,
@@ -94,9 +96,10 @@ def bhc(
     TERMS are files (Parquet, CSV or JSON lines) or globs of them: an id and a term in each row, with a count or
     without, or an id and a list of terms; with --fields or --ngrams, any file of records.
     """
-    api.refuse_existing(out, force, [*terms, *filter(None, [decisions])])
+    api.refuse_existing(out, force, [*terms, *filter(None, (records, decisions))])
+    asked: dict[str, Any] = {"records": records, "decisions": decisions, "previous": previous}
     with open_progress(quiet) as progress:
-        result = api.bhc(list(terms), decisions=decisions, previous=previous, progress=progress, **settings)
+        result = api.bhc(list(terms), progress=progress, **asked, **settings)
         result.write(out, force=force, progress=progress)
     if as_json:
         print_json({"command": "bhc", "run": out, **result.numbers()})
@@ -107,15 +110,18 @@ def bhc(
 @commands.command()
 @click.argument("pairs", nargs=-1, required=True)
 @click.option("--records", help="File with the ids of all records.")
+@click.option("--decisions", metavar="FILE", help="Log of what people decided, or a CSV of it.")
 @settings_options
 @output_options
-def check(pairs: tuple[str, ...], records: str | None, quiet: bool, as_json: bool, **settings: Any) -> int:
+def check(
+    pairs: tuple[str, ...], records: str | None, decisions: str | None, quiet: bool, as_json: bool, **settings: Any
+) -> int:
     """Look PAIRS over and forecast memory and time, without clustering.
 
     Every problem is listed, and not only the first; the exit code is then 3.
     """
     with open_progress(quiet) as progress:
-        report = api.check(list(pairs), records, progress=progress, **settings)
+        report = api.check(list(pairs), records, decisions=decisions, progress=progress, **settings)
     error = report.as_error()
     if as_json:
         answer = {"command": "check", **report.as_dict()}

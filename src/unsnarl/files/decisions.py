@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from unsnarl.decisions.events import Event, read_event
+from unsnarl.decisions.events import UTC_TIME, Event, is_date, make_plain, read_event
 from unsnarl.decisions.log import Log, replay
 from unsnarl.errors import InputError, ResourceError
 from unsnarl.files.atomic import sync_folder
@@ -26,6 +27,12 @@ if sys.platform != "win32":
 _END = b"\n"
 _MARK = b"\xef\xbb\xbf"
 """What some editors put before the first line."""
+_TEXT = r'"([^"\\\x00-\x1f\x7f]+)"'
+_PLAIN = re.compile(
+    rf'\{{(?:"event": ?{_TEXT}, ?)?"kind": ?"(same|different)", ?"ids": ?\[{_TEXT}, ?{_TEXT}\], ?'
+    rf'"by": ?{_TEXT}, ?"at": ?"({UTC_TIME})"\}}'
+)
+"""Nearly all lines of long logs; they are read in a fifth of the time so."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,11 @@ def _parse(line: bytes) -> object:
 
 
 def _read_line(line: bytes, where: str) -> Event:
+    plain = _PLAIN.fullmatch(line.decode()) if line.isascii() else None
+    if plain is not None:
+        event, kind, a, b, by, at = plain.groups()
+        if a != b and is_date(at[:10]):
+            return make_plain(kind, (a, b), (by, at), event or "", where)
     try:
         given = _parse(line)
     except (ValueError, RecursionError) as error:

@@ -16,7 +16,7 @@ from unsnarl.files.pages import find_groups
 from unsnarl.files.parts import Column as PartColumn
 from unsnarl.files.parts import Part, show
 from unsnarl.files.records import RecordSource, agree_family, join_source
-from unsnarl.files.rows import Opened, Rows, Selection, View, input_error, say_rows
+from unsnarl.files.rows import Opened, Rows, Selection, View, input_error, say_rows, show_texts
 from unsnarl.files.scores import RANGES, read_score, to_units
 from unsnarl.files.session import Session, quote_name, quote_text
 from unsnarl.files.sources import open_source
@@ -253,6 +253,16 @@ def _compare_families(pairs: PairSource, records: RecordSource) -> InputError | 
         examples=[f"{role}: {show(row[0])}" for row in found],
         hint="Ids are text: '007' and 7 are different ids. Give both as text.",
     )
+
+
+def find_ids(pairs: PairSource, ids: Sequence[str]) -> list[str]:
+    """List those of some ids that are in PAIRS. Cost: one pass over PAIRS."""
+    wanted = show_texts(pairs.session, ids)
+    try:
+        found = f"SELECT DISTINCT id FROM ({_query_ids(pairs)}) WHERE id IN (SELECT id FROM {wanted})"
+        return [row[0] for row in pairs.rows.fetch(found)]
+    finally:
+        pairs.session.unregister(wanted)
 
 
 def _query_ids(pairs: PairSource) -> str:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.errors import InputError
-from unsnarl.files.arrow import Column, Table, pack_objects
 from unsnarl.files.columns import find_column
 from unsnarl.files.parts import UNTYPED, Part
 from unsnarl.files.records import RecordSource
-from unsnarl.files.rows import View, guard, guard_arrays, unite
+from unsnarl.files.rows import View, guard, guard_arrays, show_texts, unite
 
 _HASH_LENGTH = 32
 
@@ -61,14 +60,8 @@ def hash_content(columns: Sequence[str], values: Sequence[str | None]) -> str:
 def hash_records(records: RecordSource, joint: bool, columns: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
     """Hash some columns of some records; those that are not there are left out. Cost: one pass over RECORDS."""
     views = _select(records, joint, columns)
-    packed = np.empty(len(ids), dtype=object)
-    packed[:] = list(ids)
-
-    def batches() -> Iterator[list[Column]]:
-        yield [pack_objects(packed)]
-
     session = records.session
-    wanted = session.register("wanted", Table([("id", "U")], batches))
+    wanted = show_texts(session, ids)
     try:
         rows = guard(session, views, f"SELECT * FROM ({unite(views)}) WHERE id IN (SELECT id FROM {wanted})")
     finally:

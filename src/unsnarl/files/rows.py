@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from unsnarl.errors import InputError
-from unsnarl.files.arrow import Column
+from unsnarl.files.arrow import Column, Table, pack_objects
 from unsnarl.files.direct import Take, is_possible
 from unsnarl.files.parts import FrameKind, Part, Scan, Source, explain_failure
 from unsnarl.files.session import Columns, EngineError, Session
@@ -179,3 +181,14 @@ def say_rows(n_rows: int) -> str:
 def input_error(problem: str, examples: list[str], hint: str) -> InputError:
     """Make an InputError whose examples name rows, with the note on how rows are counted."""
     return InputError(problem, examples=examples, hint=f"{hint} {ROW_NOTE}")
+
+
+def show_texts(session: Session, texts: Sequence[str]) -> str:
+    """Show SQL some texts as a table with the column id; gives its name, to be unregistered."""
+    packed = np.empty(len(texts), dtype=object)
+    packed[:] = list(texts)
+
+    def batches() -> Iterator[list[Column]]:
+        yield [pack_objects(packed)]
+
+    return session.register("wanted", Table([("id", "U")], batches))

@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,9 @@ _MADE_LATER = (
 )
 
 
+_FIRST = ("clusters", "merges")
+
+
 @dataclass(frozen=True)
 class RunData:
     """Hold what goes into a RUN.
@@ -44,6 +47,7 @@ class RunData:
     schemas                       columns of each table and their SQL types
     method                        how the clusters were found
     more                          further tables by name, with their columns' SQL types; '' is written as null
+    rest                          gives the same whole, where all but clusters and merges is still being found out
     """
 
     clusters: TableColumns
@@ -56,10 +60,21 @@ class RunData:
     schemas: dict[str, dict[str, str]] = field(default_factory=lambda: SCHEMAS)
     method: str = "linkage"
     more: dict[str, tuple[dict[str, str], TableColumns]] = field(default_factory=dict)
+    rest: Callable[[], RunData] | None = None
 
-    def tables(self) -> dict[str, tuple[dict[str, str], TableColumns]]:
-        """Give all tables by name, in the order they are written, with their columns' SQL types."""
-        return {**{name: (self.schemas[name], getattr(self, name)) for name in SCHEMAS}, **self.more}
+    def whole(self) -> RunData:
+        """Give it whole, waiting for what is still being found out."""
+        return self if self.rest is None else self.rest()
+
+    def tables(self) -> Iterator[tuple[str, dict[str, str], TableColumns]]:
+        """Give all tables in the order they are written: name, the columns' SQL types, and the columns."""
+        run = self
+        for name in SCHEMAS:
+            if name not in _FIRST:
+                run = run.whole()
+            yield name, run.schemas[name], getattr(run, name)
+        for name, (schema, columns) in run.more.items():
+            yield name, schema, columns
 
 
 def find_versions() -> dict[str, str]:
@@ -199,10 +214,11 @@ def write_run(
     refuse_existing(folder, force)
     with new_folder(os.fspath(folder), force) as staging:
         outputs = {}
-        for name, (schema, columns) in run.tables().items():
+        for name, schema, columns in run.tables():
             path = os.path.join(staging, f"{name}.parquet")
             n_rows = _write_table(session, path, schema, columns)
             outputs[f"{name}.parquet"] = {"rows": n_rows, "bytes": os.path.getsize(path), "sha256": find_checksum(path)}
+        run = run.whole()
         # Waits for the sums of the inputs; that is part of writing.
         inputs = run.inputs.wait() if isinstance(run.inputs, Described) else run.inputs
         manifest = {

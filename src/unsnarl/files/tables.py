@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,7 +43,8 @@ SCHEMAS = {
 
 LINEAGE = {"change": "VARCHAR", "old_cluster_id": "VARCHAR", "new_cluster_id": "VARCHAR", "n_records": "BIGINT"}
 RETIRED = {"cluster_id": "VARCHAR"}
-_MAY_BE_NULL = ("old_cluster_id", "new_cluster_id")
+_MAY_BE_EMPTY = ("old_cluster_id", "new_cluster_id", "effect", "blocked_left", "blocked_right")
+_MAY_BE_NAN = ("blocked_distance", "blocked_log_odds")
 
 
 def with_content(schema: dict[str, str]) -> dict[str, str]:
@@ -51,8 +53,10 @@ def with_content(schema: dict[str, str]) -> dict[str, str]:
 
 
 def write_value(expression: str, column: str, type_: str) -> str:
-    """Write the SQL of a column as it goes into a file: cluster ids that may be missing are null where they are ''."""
-    value = f"NULLIF({expression}, '')" if column in _MAY_BE_NULL else expression
+    """Write the SQL of a column as it goes into a file: null where what may be missing is '' or NaN."""
+    if column in _MAY_BE_NAN:
+        expression = f"CASE WHEN isnan({expression}) THEN NULL ELSE {expression} END"
+    value = f"NULLIF({expression}, '')" if column in _MAY_BE_EMPTY else expression
     return f"CAST({value} AS {type_})"
 
 
@@ -71,8 +75,9 @@ DECISION_SCHEMA = {
     "blocked_left": "VARCHAR",
     "blocked_right": "VARCHAR",
     "blocked_distance": "DOUBLE",
+    "blocked_log_odds": "DOUBLE",
 }
-"""Columns of the table of decisions, which a run with decisions has."""
+"""Columns of the table of decisions, which a run with decisions has; of the last two it has one."""
 
 VIOLATION_SCHEMA = {"cluster_id": "VARCHAR", "source": "VARCHAR", "n_records": "INTEGER"}
 """Columns of the table of clusters with several records of one source, which a run with --one-per has."""
@@ -105,6 +110,41 @@ class Names:
         """Make the column, an object array of str."""
         texts: NDArray[Any] = self.ids[self.index]
         return texts
+
+
+@dataclass(frozen=True)
+class PackedTexts:
+    """Hold a list of texts as bytes, so that none need be packed when they are written, each maybe many times.
+
+    texts  object[k] of str
+    """
+
+    texts: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.texts[index]
+
+    @cached_property
+    def _fixed(self) -> NDArray[np.bytes_] | None:
+        """Hold them one behind the other where all have as many bytes, as hashes have."""
+        packed = pack_objects(self.texts)
+        lengths = np.diff(packed.offsets)
+        if not len(lengths) or lengths.min() != lengths.max() or not lengths[0]:
+            return None
+        return packed.to_bytes().view(f"S{lengths[0]}")
+
+    def pack(self, index: NDArray[np.int32]) -> Texts:
+        """Give some of them as bytes, one after the other."""
+        if self._fixed is None:
+            return pack_objects(self.texts[index])
+        some = self._fixed[index]
+        content = some.view(np.uint8)
+        words = np.zeros(len(content) // 8 + 1, dtype=np.uint64)
+        words.view(np.uint8)[: len(content)] = content
+        return Texts(words, np.arange(len(some) + 1, dtype=np.int64) * some.dtype.itemsize)
 
 
 TableColumns = Mapping[str, NDArray[Any] | Names]

@@ -13,8 +13,8 @@ from unsnarl.errors import InputError, UsageError
 from unsnarl.files.columns import find_column, find_record_column
 from unsnarl.files.identifiers import read_id
 from unsnarl.files.parts import UNTYPED, Part, show
-from unsnarl.files.records import agree_family
-from unsnarl.files.rows import Opened, Rows, View, input_error, say_rows
+from unsnarl.files.records import RecordSource, agree_family
+from unsnarl.files.rows import Opened, Rows, View, input_error, say_rows, unite
 from unsnarl.files.session import Session, quote_text
 from unsnarl.files.sources import open_source
 from unsnarl.term_settings import TermSettings
@@ -40,6 +40,7 @@ class TermSource(Opened):
 
     shape: str
     rows: Rows
+    settings: TermSettings
 
 
 def _is_list(value: object) -> bool:
@@ -177,7 +178,7 @@ def read_terms(session: Session, given: Any, settings: TermSettings) -> TermSour
     if len(shapes) > 1:
         raise InputError(f"{ROLE}: some files have a term in each row, others lists.", hint="Give all of one kind.")
     agree_family(ROLE, families)
-    return TermSource(source, shapes.pop(), Rows(session, views))
+    return TermSource(source, shapes.pop(), Rows(session, views), settings)
 
 
 def _show_rows(terms: TermSource, condition: str, shown: Sequence[str]) -> list[str]:
@@ -228,6 +229,16 @@ def query_rows(terms: TermSource) -> str:
     return f"SELECT id, unnest(terms) AS term, CAST(1 AS BIGINT) AS n FROM ({terms.rows.query()})"
 
 
-def query_ids(terms: TermSource) -> str:
-    """Give SQL with the column id: each record once, those without terms too."""
-    return f"SELECT DISTINCT id FROM ({terms.rows.query()})"
+def query_ids(terms: TermSource, records: RecordSource | None = None) -> str:
+    """Give SQL with the column id: each record once, those without terms too, and those of RECORDS."""
+    views = [*terms.rows.views, *([] if records is None else records.rows.views)]
+    return " UNION ".join(f"SELECT id FROM ({unite([view])})" for view in views)
+
+
+def check_records(terms: TermSource, records: RecordSource) -> None:
+    """Refuse RECORDS that break their contract, and TERMS of ids they lack. Raises InputError."""
+    for problem in records.find_problems():
+        raise problem
+    if not terms.settings.allow_unknown_ids:
+        unknown = f"id NOT IN (SELECT id FROM ({records.rows.query()}))"
+        _refuse(terms, unknown, [], "with an id that RECORDS lack", "Check the ids, or add --allow-unknown-ids.")

@@ -171,11 +171,23 @@ class Dictionary:
         self._texts = kernels.Texts(arena, places, larger, state)
 
     @staticmethod
+    def of(ids: Ids) -> Dictionary:
+        """Give a dictionary of some ids, numbered by their index; the ids keep it until `let_go`. Cost: O(n), once."""
+        found: Dictionary | None = ids.dictionary
+        if found is None:
+            found = ids.dictionary = Dictionary()
+            found.number(ids.pack(np.arange(len(ids), dtype=np.int32)), adds=True)
+        return found
+
+    @staticmethod
+    def let_go(ids: Ids) -> None:
+        """Free the memory of the dictionary of some ids."""
+        ids.dictionary = None
+
+    @staticmethod
     def number_all(ids: Ids, texts: NDArray[Any]) -> Index:
         """Give the index of each of some texts among the ids, ABSENT for what is not there. Cost: O(n + texts)."""
-        dictionary = Dictionary()
-        dictionary.number(ids.pack(np.arange(len(ids), dtype=np.int32)), adds=True)
-        return dictionary.number(pack_objects(texts), adds=False)
+        return Dictionary.of(ids).number(pack_objects(texts), adds=False)
 
     def unsorted(self) -> Ids:
         """Give the ids in the order of their numbers; they can be packed, not looked up."""

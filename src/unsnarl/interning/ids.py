@@ -70,6 +70,7 @@ class Ids:
     def __init__(self, arena: NDArray[np.uint64], places: NDArray[np.int64]) -> None:
         self._arena = arena
         self._places = places
+        self.dictionary: Any = None
 
     @staticmethod
     def of(texts: Any) -> Ids:

@@ -8,14 +8,14 @@ of the two is about to grow, and at the cut.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.model import SCORE_UNITS, Clustering, Forest, Index, Pairs, snap_distance, to_score_units
-from unsnarl.report.standoffs import Field, Standoffs, make_keys
+from unsnarl.report.standoffs import Field, Standoffs, is_among, make_keys
+from unsnarl.report.statements import list_denials
 
 
 class Blocked(NamedTuple):
@@ -134,23 +134,30 @@ def _name(distance: float, sides: list[Weights]) -> Blocked:
     return Blocked(distance, low, high)
 
 
-def _list_met(met: set[tuple[int, int]], cluster_of: Index, records: list[int]) -> list[tuple[int, int]]:
+def _pair_up(records: Index, clusters: Index, met: Places) -> tuple[Index, Index]:
     """List those of some records, two at a time, whose clusters may have met."""
-    named = list(zip(records, cluster_of[records].tolist(), strict=True))
-    if len(records) ** 2 > 2 * len(met):
-        of_cluster = {cluster: record for record, cluster in named}
-        return [(of_cluster[one], of_cluster[other]) for one, other in met if one in of_cluster and other in of_cluster]
-    return [(a, b) for (a, one), (b, other) in combinations(named, 2) if (min(one, other), max(one, other)) in met]
+    if len(records) ** 2 <= 2 * len(met):
+        one, other = np.triu_indices(len(records), 1)
+        kept = is_among(make_keys(clusters[one], clusters[other]), met)
+        return records[one[kept]], records[other[kept]]
+    order = np.argsort(clusters)
+    clusters, records = clusters[order], records[order]
+    sides = [(met >> 32).astype(np.int32), (met & _LOW).astype(np.int32)]
+    at = [np.minimum(np.searchsorted(clusters, side), len(clusters) - 1) for side in sides]
+    kept = (clusters[at[0]] == sides[0]) & (clusters[at[1]] == sides[1])
+    return records[at[0][kept]], records[at[1][kept]]
 
 
-def _list_all_met(met: Places, cluster_of: Index, heads: list[list[int]]) -> Places:
+def _list_all_met(met: Places, cluster_of: Index, heads: tuple[Places, Index]) -> Places:
     """List two records at a time that events keep apart and whose clusters may have met: int64[k, 3], event first."""
-    two = np.array([(i, *some) for i, some in enumerate(heads) if len(some) == 2], dtype=np.int64).reshape(-1, 3)
-    two = two[np.isin(make_keys(cluster_of[two[:, 1]], cluster_of[two[:, 2]]), met)]
-    large = [(number, some) for number, some in enumerate(heads) if len(some) > 2]
-    pairs = set(zip((met >> 32).tolist(), (met & _LOW).tolist(), strict=True)) if large else set()
-    more = [(number, a, b) for number, some in large for a, b in _list_met(pairs, cluster_of, some)]
-    return np.concatenate((two, np.array(more, dtype=np.int64).reshape(-1, 3)))
+    pairs, members = list_denials(*heads)
+    found = [pairs[is_among(make_keys(cluster_of[pairs[:, 1]], cluster_of[pairs[:, 2]]), met)]]
+    begins = np.flatnonzero(np.diff(members[:, 0])) + 1
+    for some in np.split(members, begins) if len(members) else ():
+        records = some[:, 1].astype(np.int32)
+        one, other = _pair_up(records, cluster_of[records], met)
+        found.append(np.stack((np.full(len(one), some[0, 0]), one, other), axis=1))
+    return np.concatenate(found)
 
 
 def replay(answer: Answer, a: Index, b: Index) -> Standoffs:
@@ -163,24 +170,30 @@ def replay(answer: Answer, a: Index, b: Index) -> Standoffs:
     return Standoffs(row.astype(np.int64), distance, left.astype(np.int32), right.astype(np.int32))
 
 
-def find_blocked(answer: Answer, heads: list[list[int]]) -> list[Blocked | None]:
-    """Find for each event the best merge it blocked.
+def find_blocked(answer: Answer, heads: tuple[Places, Index]) -> Standoffs:
+    """Find for each event the best merge it blocked: `row` is the event.
 
-    heads  for each event a record of each of its parts; none where it keeps nothing apart
+    heads  a record of each part of the events that keep parts apart, as `list_heads` gives them
 
     Cost: O(m + merges), and for each two clusters that may have met the pairs between them and the merges of both.
     """
     cluster_of, cut = answer.clustering.cluster_of, snap_distance(answer.cut)
     is_wanted = np.zeros(len(cluster_of), dtype=np.bool_)
-    is_wanted[cluster_of[[record for records in heads for record in records]]] = True
+    is_wanted[cluster_of[heads[1]]] = True
     field = Field(answer.forest, answer.pairs, cluster_of, is_wanted, (answer.linkage, cut))
     denied = _list_all_met(field.find_met(max(1, to_score_units(1.0 - cut))), cluster_of, heads)
     event, a, b = denied[:, 0], denied[:, 1].astype(np.int32), denied[:, 2].astype(np.int32)
     # The weights of weighted linkage depend on the merges behind them, and not only on who is in a cluster.
     found = replay(answer, a, b) if answer.linkage == "weighted" else field.find(a, b)
-    best: list[Blocked | None] = [None] * len(heads)
-    order = np.lexsort((found.right, found.left, found.distance, event[found.row]))[::-1]
-    columns = (event[found.row], found.distance, found.left, found.right)
-    for number, *blocked in zip(*(column[order].tolist() for column in columns), strict=True):
-        best[number] = Blocked(*blocked)
-    return best
+    return pick_best(event, found)
+
+
+def pick_best(event: Places, found: Standoffs) -> Standoffs:
+    """Give for each event the nearest of what it blocked: `row` is the event then.
+
+    event  of each row that was asked for
+    """
+    event = event[found.row]
+    order = np.lexsort((found.right, found.left, found.distance, event))
+    best = order[np.unique(event[order], return_index=True)[1]]
+    return Standoffs(event[best], found.distance[best], found.left[best], found.right[best])

@@ -2,76 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from unsnarl.dendrogram import cut_forest
 from unsnarl.files.session import Columns
 from unsnarl.files.tables import Names
-from unsnarl.model import Clustering, Components, Constraints, Forest, Pairs
-from unsnarl.report.blocked import Answer, Blocked, find_blocked
+from unsnarl.model import Clustering
 from unsnarl.report.decided_tables import Decided, make_decision_table
-from unsnarl.report.effects import Effects, find_effects, find_same_components, list_named
-from unsnarl.report.intake import Input
-from unsnarl.report.ruling import Ruling, find_touched
+from unsnarl.report.effects import Effects, find_effects
+from unsnarl.report.ruling import APPLIED, Ruled, Ruling
+from unsnarl.report.standoffs import Standoffs
+from unsnarl.report.statements import Statements
 from unsnarl.report.summary import count_of
 
 CHANGED, ALREADY_SO = "changed", "already so"
 
 
 @dataclass(frozen=True)
-class Without:
-    """Hold what is needed to link some components as if nobody had decided anything.
+class Compared:
+    """Hold the answers with decisions and without.
 
-    link        links components of pairs under constraints
-    components  finds the components of pairs at the threshold
-    rules       what holds all the same
+    now, before  clusters with decisions, and without
+    blocked      for each event that blocked a merge the best of these; how near the two were is `distance`
+    measure      what that is: distance or log_odds
     """
 
-    link: Callable[[Pairs, Components, Constraints], Forest]
-    components: Callable[[Pairs], Components]
-    rules: Constraints
-
-    def solve(self, pairs: Pairs, is_touched: NDArray[np.bool_]) -> Forest:
-        """Link the pairs of some records. Cost: that of linking them."""
-        kept = is_touched[pairs.left]
-        some = Pairs(pairs.left[kept], pairs.right[kept], pairs.score[kept], pairs.n_records)
-        return self.link(some, self.components(some), self.rules)
+    now: Clustering
+    before: Clustering
+    blocked: Standoffs
+    measure: str
 
 
-Done = dict[str, tuple[str, int, int]]
-"""Of each event that applies its effect, the records in its clusters, and those of them that moved."""
-
-
-def _name_effects(ruling: Ruling, effects: Effects) -> Done:
-    words = [CHANGED if changed else ALREADY_SO for changed in effects.changed.tolist()]
-    facts = zip(words, effects.n_records.tolist(), effects.n_moved.tolist(), strict=True)
-    return {event.event: fact for event, fact in zip(ruling.applied, facts, strict=True)}
-
-
-def _make_table(ruling: Ruling, done: Done, blocked: dict[str, Blocked], ids: Any) -> Columns:
+def _make_table(ruling: Ruling, effects: Effects, found: Compared, ids: Any) -> Columns:
     """Make a row for each event of the log, in its order."""
     assert ruling.log is not None
-    rows = []
-    for event in ruling.log.events:
-        found = blocked.get(event.event)
-        names = ("", "") if found is None else (ids[found.left], ids[found.right])
-        distance = np.nan if found is None else found.distance
-        said = (event.event, event.kind, event.by, event.at, ruling.status[event.event])
-        rows.append((*said, *done.get(event.event, ("", 0, 0)), *names, distance))
-    return make_decision_table(rows)
+    table = make_decision_table(ruling.log.events, ruling.status, found.measure)
+    # Those that apply are in the order of the log.
+    places = np.flatnonzero(table["status"] == APPLIED)
+    table["effect"][places] = np.where(effects.changed, CHANGED, ALREADY_SO)
+    table["n_records"][places] = effects.n_records
+    table["n_moved"][places] = effects.n_moved
+    places = places[found.blocked.row]
+    table["blocked_left"][places], table["blocked_right"][places] = ids[found.blocked.left], ids[found.blocked.right]
+    table[f"blocked_{found.measure}"][places] = found.blocked.distance
+    return table
 
 
-def _count_named(effects: Effects, n_records: int) -> Columns:
+def count_named(said: Statements, n_records: int) -> Columns:
     """Count for each record the applied events that name it, by what they say."""
-    named = effects.named
     columns = {}
-    for name, says in (("decided_same", named.ties), ("decided_different", named.separates)):
-        records = named.record[says[named.event]]
+    for name, says in (("decided_same", said.ties), ("decided_different", said.separates)):
+        records = said.record[says[said.event]]
         columns[name] = np.bincount(records, minlength=n_records).astype(np.int32)
     return columns
 
@@ -87,39 +70,29 @@ def _describe(ruling: Ruling, n_changed: int, n_blocked: int) -> tuple[dict[str,
     return counts, (said, *ruling.notes)
 
 
-def make_decided(given: Input, answer: Answer, without: Without) -> tuple[Decided, NDArray[np.bool_]]:
-    """Find out what decisions did; marks too the records of components that have the merges they would have without.
-
-    given    what came in, decisions among it
-    answer   what came out
-
-    Cost: that of linking the components they touch once more, and O(n log n).
-    """
-    assert given.ruled is not None
-    ruling, components, index = given.ruled.ruling, given.components, given.ruled.index
-    if not ruling.applied:
-        everywhere = np.ones(len(given.ids), dtype=np.bool_)
-        counts, notes = _describe(ruling, 0, 0)
-        return Decided({}, _make_table(ruling, {}, {}, given.ids), counts=counts, notes=notes), everywhere
-    is_touched = find_touched(components, given.ruled.constraints, rules_too=False)
-    base = without.solve(given.pairs, is_touched)
-    before = cut_forest(base, answer.cut).cluster_of
-    before = np.where(is_touched, before, answer.clustering.cluster_of).astype(np.int32)
-    effects = find_effects(ruling, list_named(ruling, index), answer.clustering, Clustering(before))
-    heads = [[index[part[0]] for part in event.parts] if event.separates else [] for event in ruling.applied]
-    found = zip(ruling.applied, find_blocked(answer, heads), strict=True)
-    blocked = {event.event: merge for event, merge in found if merge is not None}
-    columns = _count_named(effects, len(given.ids))
-    table = _make_table(ruling, _name_effects(ruling, effects), blocked, given.ids)
-    is_unchanged = find_same_components(answer.forest, base, components, is_touched) | ~is_touched
-    counts, notes = _describe(ruling, int(effects.changed.sum()), len(blocked))
-    return Decided(columns, table, counts=counts, notes=notes), is_unchanged
+def begin_decided(ruled: Ruled | None, n_records: int) -> Decided | None:
+    """Give what is known of decisions before anybody has looked what they did: who is named by them."""
+    if ruled is None:
+        return None
+    return Decided(count_named(ruled.said, n_records) if ruled.ruling.applied else {})
 
 
-def add_violations(decided: Decided, given: Input, clustering: Clustering) -> Decided:
+def make_decided(ruled: Ruled, ids: Any, found: Compared) -> Decided:
+    """Say what decisions did, and which clusters hold several records of one source. Cost: O(n log n)."""
+    ruling = ruled.ruling
+    decided = begin_decided(ruled, len(ids))
+    assert decided is not None
+    if ruling.log is not None:
+        effects = find_effects(ruled.said, found.now, found.before)
+        table = _make_table(ruling, effects, found, ids)
+        counts, notes = _describe(ruling, int(effects.changed.sum()), len(found.blocked.row))
+        decided = replace(decided, table=table, counts=counts, notes=notes)
+    return add_violations(decided, ruled, ids, found.now)
+
+
+def add_violations(decided: Decided, ruled: Ruled, ids: Any, clustering: Clustering) -> Decided:
     """Add the clusters that hold several records of one source, worst first. Cost: O(n log n)."""
-    assert given.ruled is not None
-    sources, source_of = given.ruled.ruling.sources, given.ruled.source_of
+    sources, source_of = ruled.ruling.sources, ruled.source_of
     if sources is None:
         return decided
     held = np.flatnonzero(source_of >= 0)
@@ -128,12 +101,12 @@ def add_violations(decided: Decided, given: Input, clustering: Clustering) -> De
     order = np.argsort(-count, kind="stable")[: int((count > 1).sum())]
     cluster, code, count = (place[order] >> 32).astype(np.int32), place[order] & 0xFFFFFFFF, count[order]
     names = np.array([sources.names[i] for i in code.tolist()], dtype=object)
-    table = {"cluster_id": Names(given.ids, cluster), "source": names, "n_records": count.astype(np.int32)}
+    table = {"cluster_id": Names(ids, cluster), "source": names, "n_records": count.astype(np.int32)}
     counts = {**decided.counts, "one_per": {"n_violations": len(order), "n_records": int(count.sum())}}
     notes = decided.notes
     if len(order):
         shown = zip(cluster.tolist()[:5], names.tolist(), count.tolist(), strict=False)
-        said = "".join(f"\n  {given.ids[i]!r}: {n:,} of {name!r}" for i, name, n in shown)
+        said = "".join(f"\n  {ids[i]!r}: {n:,} of {name!r}" for i, name, n in shown)
         what = count_of(len(order), "time")
         notes += (f"{what} a cluster has several records of one source (--one-per){said}",)
     return replace(decided, violations=table, counts=counts, notes=notes)

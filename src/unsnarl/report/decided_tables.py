@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from unsnarl.decisions.events import Event
 from unsnarl.files.session import Columns
 from unsnarl.files.tables import DECIDED_SCHEMA, DECISION_SCHEMA, VIOLATION_SCHEMA, TableColumns
 
@@ -37,7 +38,11 @@ class Decided:
     def tables(self) -> dict[str, tuple[dict[str, str], TableColumns]]:
         """Give the tables that a RUN has more than others, with their columns' SQL types."""
         found = {"decisions": (DECISION_SCHEMA, self.table), "violations": (VIOLATION_SCHEMA, self.violations)}
-        return {name: (schema, table) for name, (schema, table) in found.items() if table is not None}
+        return {
+            name: ({column: type_ for column, type_ in schema.items() if column in table}, table)
+            for name, (schema, table) in found.items()
+            if table is not None
+        }
 
 
 def for_another_cut(decided: Decided | None) -> Decided | None:
@@ -59,12 +64,27 @@ def read_decided(clusters: Columns) -> Decided | None:
     return Decided(columns) if columns else None
 
 
-def make_decision_table(rows: list[tuple[Any, ...]]) -> Columns:
-    """Make the table of decisions from its rows."""
-    kinds = {"VARCHAR": object, "INTEGER": np.int32, "DOUBLE": np.float64}
-    columns = list(zip(*rows, strict=True)) or [()] * len(DECISION_SCHEMA)
+def make_decision_table(events: Sequence[Event], status: Mapping[str, str], measure: str) -> Columns:
+    """Make the table of decisions, nothing yet being known of what they did.
+
+    status   of each event, by its id
+    measure  distance or log_odds: how near clusters are
+    """
+    fills = {"VARCHAR": "", "INTEGER": np.int32(0), "DOUBLE": np.nan}
     table: Columns = {}
-    for (name, type_), column in zip(DECISION_SCHEMA.items(), columns, strict=True):
-        table[name] = np.empty(len(rows), dtype=kinds[type_])
+    for name, type_ in DECISION_SCHEMA.items():
+        if type_ == "DOUBLE" and name != f"blocked_{measure}":
+            continue
+        fill = fills[type_]
+        table[name] = np.full(len(events), fill, dtype=object if fill == "" else type(fill))
+    names = [event.event for event in events]
+    said = {
+        "event": names,
+        "kind": [event.kind for event in events],
+        "by": [event.by for event in events],
+        "at": [event.at for event in events],
+        "status": [status[name] for name in names],
+    }
+    for name, column in said.items():
         table[name][:] = column
     return table

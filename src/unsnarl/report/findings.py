@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ from unsnarl.settings import Settings
 if TYPE_CHECKING:
     # Loading it would load the compiler, which looking at a finished run does without.
     from unsnarl.report.intake import Input
+
+Found = TypeVar("Found", bound="Findings")
 
 Phases = dict[str, dict[str, Any]]
 """Of each phase its seconds and memory."""
@@ -176,10 +178,8 @@ def make_findings(
     )
 
 
-def add_decided(found: Findings, decided: Decided | None) -> Findings:
+def add_decided(found: Found, decided: Decided) -> Found:
     """Add to what a run found what decisions did."""
-    if decided is None:
-        return found
     notes = (*found.notes, *decided.notes)
     return dataclasses.replace(found, decided=decided, counts={**found.counts, **decided.counts}, notes=notes)
 

@@ -26,8 +26,7 @@ class _Labels:
     """Take the rows of clusters.parquet as they come: where each record stands here, and its cluster there."""
 
     def __init__(self, ids: Ids) -> None:
-        self._records, self._names = Dictionary(), Dictionary()
-        self._records.number(ids.pack(np.arange(len(ids), dtype=np.int32)), adds=True)
+        self._records, self._names = Dictionary.of(ids), Dictionary()
         # One empty part, for a run of no records.
         none = np.zeros(0, dtype=np.int32)
         self._place, self._number_of, self._contents = [none], [none], [""]
@@ -100,4 +99,5 @@ def name_clusters(
     known: Any = ids if isinstance(ids, Ids) else Ids.of(ids)
     with Session() as session:
         before = read_before(session, run, known)
+    Dictionary.let_go(known)
     return follow(ids, clustering, before, hash_texts)

@@ -1,4 +1,4 @@
-"""From what came in to the forest: what is known already, what is linked, and what decisions had to do with it."""
+"""From what came in to the forest: what is known already, and what is linked."""
 
 from __future__ import annotations
 
@@ -6,30 +6,26 @@ import os
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-from unsnarl import solve
 from unsnarl.engines import constrained, local
 from unsnarl.engines.couples import find_couples, join_forests, leave_out, link_couples
 from unsnarl.errors import ResourceError
 from unsnarl.files.runs import open_run
 from unsnarl.files.session import Session
 from unsnarl.files.tables import TableColumns
-from unsnarl.model import Clustering, Components, Constraints, Forest, Pairs, Progress
-from unsnarl.report.blocked import Answer
-from unsnarl.report.decided import Without, add_violations, make_decided
-from unsnarl.report.decided_tables import Decided
+from unsnarl.model import Components, Constraints, Forest, Pairs, Progress
 from unsnarl.report.intake import Input
-from unsnarl.report.reuse import Known, find_known
+from unsnarl.report.reuse import Contents, Known, find_known
 from unsnarl.report.ruling import find_touched
-from unsnarl.settings import Settings
 
 
 def find_known_merges(
-    given: Input, table: TableColumns, linkage: str, previous: str | os.PathLike[str] | None
+    given: Input, table: TableColumns, contents: Contents, linkage: str, previous: str | os.PathLike[str] | None
 ) -> Known:
-    """Find the merges that need no linkage: of components of two, and of those that a previous RUN knows."""
+    """Find the merges that need no linkage: of components of two, and of those that a previous RUN knows.
+
+    table     the components
+    contents  of them
+    """
     free = given.components
     if given.ruled is not None:
         # What is constrained is linked, however small.
@@ -39,11 +35,11 @@ def find_known_merges(
     if previous is None:
         return known
     with Session() as session:
-        found = find_known(session, open_run(previous), given, table, linkage)
+        found = find_known(session, open_run(previous), given, (table, contents.keys), linkage)
     return Known(join_forests(found.forest, known.forest), found.is_known | couples)
 
 
-def _link_constrained(
+def link_constrained(
     threads: int, linkage: str, progress: Progress | None
 ) -> Callable[[Pairs, Components, Constraints], Forest]:
     """Give what links components of pairs under constraints."""
@@ -61,26 +57,10 @@ def link_rest(given: Input, known: Known, linkage: str, progress: Progress | Non
         if given.ruled is None:
             forest = local.link(given.pairs, components, linkage, given.threads, progress)
         else:
-            link = _link_constrained(given.threads, linkage, progress)
+            link = link_constrained(given.threads, linkage, progress)
             forest = link(given.pairs, components, given.ruled.constraints)
     except ResourceError as error:
         if error.component is not None:
             error.add_note(f"It is the component of record {given.ids[error.component]!r}.")
         raise
     return join_forests(known.forest, forest)
-
-
-def weigh_decisions(
-    given: Input, made: tuple[Forest, Clustering], chosen: Settings
-) -> tuple[Decided | None, NDArray[np.bool_] | None]:
-    """Find out what decisions did, by linking what they touch once more without them; None where there are none."""
-    if given.ruled is None:
-        return None, None
-    if given.ruled.ruling.log is None:
-        return add_violations(Decided({}), given, made[1]), None
-    answer = Answer(*made, given.pairs, given.ruled.constraints.must_of, chosen.linkage, chosen.cut)
-    link = _link_constrained(given.threads, chosen.linkage, None)
-    find = partial(solve.find_components, threshold=chosen.threshold)
-    with solve.collector_at_rest():
-        decided, is_unchanged = make_decided(given, answer, Without(link, find, given.ruled.rules))
-    return add_violations(decided, given, made[1]), is_unchanged

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from unsnarl.files.labels import read_retired
 from unsnarl.files.runs import RunFiles
 from unsnarl.files.session import Columns, Session
-from unsnarl.files.tables import LINEAGE, RETIRED, IdList, Names, TableColumns, with_content
+from unsnarl.files.tables import LINEAGE, RETIRED, IdList, Names, PackedTexts, TableColumns, with_content
 from unsnarl.lineage.changes import CHANGES, Count, Lineage, count_changes
 from unsnarl.lineage.naming import Before, Digest, Naming, carry_names, find_content_ids, hash_texts
 from unsnarl.lineage.overlap import number_clusters
@@ -44,7 +44,8 @@ class ClusterNames:
         """Put these ids into the table of clusters, and content_id at its end."""
         naming = self.naming
         called = Names(naming.cluster_ids, naming.number_of)
-        return {**clusters, "cluster_id": called, "content_id": Names(naming.content_ids, naming.number_of)}
+        contents = Names(PackedTexts(naming.content_ids), naming.number_of)
+        return {**clusters, "cluster_id": called, "content_id": contents}
 
     def schemas(self, schemas: Mapping[str, dict[str, str]]) -> dict[str, dict[str, str]]:
         """Give the columns of all tables with those of `rename`."""
@@ -139,8 +140,12 @@ def _read_lineage(run: RunFiles) -> Columns:
 
 
 def show_missing(table: Columns) -> Columns:
-    """Turn '' into None, as frames have what is missing."""
-    return {
-        name: np.array([text or None for text in array.tolist()], dtype=object) if array.dtype == object else array
-        for name, array in table.items()
-    }
+    """Turn '' into None, and NaN too, as frames have what is missing."""
+    shown = {}
+    for name, array in table.items():
+        shown[name] = array
+        if array.dtype == object:
+            shown[name] = np.array([text or None for text in array.tolist()], dtype=object)
+        elif array.dtype == np.float64:
+            shown[name] = np.ma.array(array, mask=np.isnan(array))
+    return shown

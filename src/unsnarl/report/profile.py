@@ -61,7 +61,7 @@ class InputReport:
 
     def lines(self) -> list[str]:
         """Lay it out for a terminal: the facts, the scores, the forecast, and the problems last."""
-        lines = [*_format_counts(self.facts), *_format_histogram(self.facts)]
+        lines = [*_format_counts(self.facts), *_format_decisions(self.facts), *_format_histogram(self.facts)]
         if self.forecast is not None:
             lines += ["", format_forecast(self.forecast)]
         if self.oversize is not None:
@@ -105,6 +105,15 @@ def _format_counts(facts: Mapping[str, Any]) -> list[str]:
         lines.append(f"{count_of(facts['n_components'], 'component')} with {inside} inside")
         lines.append(f"{count_of(facts['n_largest'], 'record')} in the largest component")
     return lines
+
+
+def _format_decisions(facts: Mapping[str, Any]) -> list[str]:
+    """Say what would become of decisions."""
+    counts = dict(facts.get("decisions", {}))
+    if not counts:
+        return []
+    said = [f"{count:,} {name.removeprefix('n_').replace('_', ' ')}" for name, count in counts.items()]
+    return [f"decisions: {', '.join(said)}", *(f"note: {note}" for note in facts["decision_notes"])]
 
 
 def _format_histogram(facts: Mapping[str, Any]) -> list[str]:

@@ -15,16 +15,16 @@ from unsnarl import dendrogram
 from unsnarl.errors import ResourceError, UsageError
 from unsnarl.files.frames import to_native
 from unsnarl.files.parts import FrameKind
-from unsnarl.files.runs import write_run
+from unsnarl.files.runs import RunData, write_run
 from unsnarl.files.session import Session
-from unsnarl.files.tables import unpack
+from unsnarl.files.tables import TableColumns, unpack
 from unsnarl.model import Progress
 from unsnarl.report.export import format_csv, write_table
 from unsnarl.report.findings import Findings
 from unsnarl.report.forecast import format_bytes, share_memory
 from unsnarl.report.names import say_changes, show_missing
 from unsnarl.report.summary import format_summary, summary_as_dict
-from unsnarl.report.timing import Clock
+from unsnarl.report.timing import Clock, Later
 from unsnarl.settings import Settings
 
 MATRIX_LIMIT_BYTES = 1_000_000_000
@@ -38,6 +38,8 @@ class Result:
     merges      one row per merge: component_id, left_id, right_id, distance, size
     components  one row per component of two or more records
     lineage     one row per cluster before and now that share records; None without `previous`
+    decisions   one row per event of the log, with what it did; None without `decisions`, or at another cut
+    violations  one row per cluster and source of which it has several records; None without `one_per`
 
     The frames are of the caller's kind: pandas for pandas, Polars for Polars, and so on; for paths
     pandas, Polars or pyarrow, whichever is installed. Records are ordered by id; a cluster, and a
@@ -45,9 +47,14 @@ class Result:
     `found` holds the arrays behind the frames.
     """
 
-    def __init__(self, found: Findings, kind: FrameKind) -> None:
-        self.found = found
+    def __init__(self, found: Findings, kind: FrameKind, rest: Later[Findings] | None = None) -> None:
+        self._begun, self._rest = found, rest
         self._kind = kind
+
+    @cached_property
+    def found(self) -> Findings:
+        """The arrays behind the frames; waits for what is still being found out."""
+        return self._begun if self._rest is None else self._rest.wait()
 
     def __repr__(self) -> str:
         return f"<unsnarl.Result: {self.summary().splitlines()[0]}>"
@@ -55,7 +62,7 @@ class Result:
     @property
     def settings(self) -> Settings:
         """The settings of the run."""
-        return self.found.settings
+        return self._begun.settings
 
     def _as_frame(self, table: str) -> Any:
         with Session(self.settings.threads, self.settings.memory_limit) as session:
@@ -80,10 +87,27 @@ class Result:
     def lineage(self) -> Any:
         """What became of the clusters of the run before, worst first; None where there was none."""
         names = self.found.names
-        if names is None or names.lineage is None:
-            return None
+        return None if names is None or names.lineage is None else self._show(names.lineage())
+
+    @cached_property
+    def decisions(self) -> Any:
+        """What became of each event of the log; None where there was none, or at another cut than that of the run."""
+        return self._show_decided("decisions")
+
+    @cached_property
+    def violations(self) -> Any:
+        """The clusters with several records of one source, worst first; None without `one_per`."""
+        return self._show_decided("violations")
+
+    def _show_decided(self, name: str) -> Any:
+        decided = self.found.decided
+        tables = {} if decided is None else decided.tables()
+        return self._show(tables[name][1]) if name in tables else None
+
+    def _show(self, table: TableColumns) -> Any:
+        """Give a table as a frame, with what is missing."""
         with Session(self.settings.threads, self.settings.memory_limit) as session:
-            return to_native(session, show_missing(unpack(names.lineage())), self._kind)
+            return to_native(session, show_missing(unpack(table)), self._kind)
 
     def at(self, cut: float) -> Result:
         """Cut the same dendrograms at another distance, and give the whole result of that.
@@ -127,7 +151,13 @@ class Result:
         with Clock(progress).phase("writing") as spell:
             engine = share_memory(self.settings.memory_limit).engine
             with Session(self.settings.threads, engine) as session:
-                write_run(session, folder, self.found.run_data(), force, spell.spent)
+                run = self._begun.run_data()
+                if self._rest is not None:
+                    run = replace(run, rest=self._give_rest)
+                write_run(session, folder, run, force, spell.spent)
+
+    def _give_rest(self) -> RunData:
+        return self.found.run_data()
 
     def write_clusters(self, path: str | os.PathLike[str], force: bool = False) -> None:
         """Write the clusters alone to one file, .parquet or .csv by its ending."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from unsnarl.files.checkpoints import Checkpoints, describe_files
 from unsnarl.files.runs import find_versions
-from unsnarl.interning import Ids, find_indexes
+from unsnarl.interning import Dictionary, Ids, find_indexes
 from unsnarl.model import Components, Forest, Pairs
 from unsnarl.report.intake import Input, Opened, add_ruling
 from unsnarl.settings import Settings
@@ -49,6 +49,7 @@ def load_input(target: str | None, opened: Opened, settings: Settings) -> Input 
         threads=opened.pairs.session.threads,
     )
     ruling = opened.rule(len(given.ids), partial(find_indexes, given.ids), settings)
+    Dictionary.let_go(given.ids)
     return add_ruling(given, ruling, np.arange(len(given.ids), dtype=np.int32))
 
 

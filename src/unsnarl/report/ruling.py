@@ -6,7 +6,6 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
@@ -20,12 +19,22 @@ from unsnarl.errors import InputError
 from unsnarl.files.record_columns import hash_records, need_records, read_sources
 from unsnarl.files.records import RecordSource
 from unsnarl.model import Components, Constraints, Index
+from unsnarl.report.statements import (
+    Groups,
+    Statements,
+    list_denials,
+    list_heads,
+    list_ids,
+    list_statements,
+    mark_denied,
+    unite,
+)
 from unsnarl.report.summary import count_of
 from unsnarl.settings import Settings
 
 APPLIED, STALE, UNKNOWN, OVERRULED = "applied", "stale", "unknown ids", "overruled"
-LARGE_PARTITION = 30
-"""An event that tells more parts apart than this is a family, and not a cannot-link for each two of them."""
+
+_NOBODY = np.zeros(0, dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -59,8 +68,8 @@ class Ruling:
     log       None where no decisions were given
     status    of each event's id: what `Log.status` says, or APPLIED, STALE, UNKNOWN, OVERRULED
     applied   the events that apply, without ids that are no records
-    number    number of each id that they name
-    sameness  of the same events
+    said      what they say; records by number
+    groups    who is the same as whom by that
     sources   None without --one-per
     is_hard   whether --one-per is a rule, and not evidence
     notes     in sentences, what was not applied and why
@@ -69,18 +78,15 @@ class Ruling:
     log: Log | None = None
     status: dict[str, str] = field(default_factory=dict)
     applied: list[Event] = field(default_factory=list)
-    number: dict[str, int] = field(default_factory=dict)
-    sameness: Sameness = field(default_factory=Sameness)
+    said: Statements = field(default_factory=lambda: list_statements([], _NOBODY))
+    groups: Groups = field(default_factory=lambda: Groups(_NOBODY, _NOBODY))
     sources: Sources | None = None
     is_hard: bool = False
     notes: tuple[str, ...] = ()
 
     def ties(self) -> tuple[Index, Index]:
         """Give the must-links, by number: each record, and the one that stands for its group."""
-        groups = self.sameness.groups()
-        left = [self.number[record] for group in groups for record in group]
-        right = [self.number[self.sameness.find(group[0])] for group in groups for _ in group]
-        return np.array(left, dtype=np.int32), np.array(right, dtype=np.int32)
+        return self.groups.record, self.groups.head
 
     def counts(self) -> dict[str, Any]:
         """Count the events by what became of them, for run.json."""
@@ -155,7 +161,7 @@ class _Judge:
                 self.status[event.event] = event.kind
         self.events = log.holding()
         self.notes = list(log.notes)
-        self.number: dict[str, int] = {}
+        self.said = list_statements([], _NOBODY)
 
     def _leave_out(self, events: list[Event], status: str, why: str) -> None:
         """Leave some events out, and say so."""
@@ -182,10 +188,10 @@ class _Judge:
 
     def leave_out_unknown(self) -> None:
         """Find the numbers of all ids, and leave out those that are no records. Raises InputError."""
-        texts = list(dict.fromkeys(chain.from_iterable(event.ids for event in self.events)))
+        texts = list_ids(self.events)
         numbers = self._register.find(texts)
-        self.number = dict(zip(texts, numbers.tolist(), strict=True))
-        unknown = {text for text in texts if self.number[text] < 0}
+        self.said = list_statements(self.events, numbers)
+        unknown = {texts[i] for i in np.flatnonzero(numbers < 0).tolist()}
         if not unknown:
             return
         naming = [event for event in self.events if not unknown.isdisjoint(event.ids)]
@@ -202,27 +208,37 @@ class _Judge:
         self.notes.append(said + "".join(f"\n  {record!r}" for record in sorted(unknown)[:5]))
         empty = {event.event for event in trimmed} - {event.event for event in kept}
         self._leave_out([event for event in self.events if event.event in empty], UNKNOWN, "too few known ids")
-        self.events = kept
+        self._take(kept)
 
-    def settle_contradictions(self, sources: Sources | None, rule: str | None) -> Sameness:
+    def _take(self, events: list[Event]) -> None:
+        """Go on with other events."""
+        self.events = events
+        self.said = list_statements(events, self._register.find(list_ids(events)))
+
+    def settle_contradictions(self, sources: Sources | None, rule: str | None) -> Groups:
         """Find contradictions, and stop or resolve them. Raises InputError."""
-        sameness = Sameness(self.events)
-        found = find_contradictions(self.events, sameness)
+        groups = unite(self.said)
+        is_denied = mark_denied(self.said, groups)
         how = self._settings.on_contradiction
         if how == "stop":
-            refuse_contradictions([*found, *self._find_rule_breaks(sameness, sources, rule)])
-            return sameness
-        if found:
+            found = []
+            if is_denied.any():
+                denials = [self.events[i] for i in np.flatnonzero(is_denied).tolist()]
+                found = find_contradictions(denials, Sameness(self.events))
+            refuse_contradictions([*found, *self._find_rule_breaks(groups, sources, rule)])
+            return groups
+        if is_denied.any():
             order = (self._settings.reviewer_order or "").split(",")
             strength = latest_first if how == "latest" else by_reviewer([name.strip() for name in order])
             self._overrule(resolve(self.events, strength))
-            sameness = Sameness(self.events)
-        broken = self._find_rule_breaks(sameness, sources, rule)
+            self._take(self.events)
+            groups = unite(self.said)
+        broken = self._find_rule_breaks(groups, sources, rule)
         if broken:
             said = count_of(len(broken), "group")
             shown = "".join(f"\n  {one.say()}" for one in broken[:5])
             self.notes.append(f"{said} of records that are the same by decisions, against --one-per: kept{shown}")
-        return sameness
+        return groups
 
     def _overrule(self, resolution: Resolution) -> None:
         overruled = [event for event, _ in resolution.overruled]
@@ -230,14 +246,18 @@ class _Judge:
         chains = [f"\n  {why.say()}" for _, why in resolution.overruled[:5] if why is not None]
         self.notes[-1] += "".join(chains)
 
-    def _find_rule_breaks(self, sameness: Sameness, sources: Sources | None, rule: str | None) -> list[Contradiction]:
+    def _find_rule_breaks(self, groups: Groups, sources: Sources | None, rule: str | None) -> list[Contradiction]:
         """Find records of one source that decisions say are the same."""
         if sources is None or rule is None:
             return []
-        groups = sameness.groups()
-        code_of = {record: int(sources.code_of[self.number[record]]) for group in groups for record in group}
+        code = sources.code_of[groups.record]
+        places = (groups.head.astype(np.int64) << 32 | code)[code >= 0]
+        if len(np.unique(places)) == len(places):
+            return []
+        sameness = Sameness(self.events)
+        code_of = dict(zip(list_ids(self.events), sources.code_of[self.said.record].tolist(), strict=True))
         source_of = {record: sources.names[code] for record, code in code_of.items() if code >= 0}
-        return find_rule_breaks(sameness, source_of, rule, groups)
+        return find_rule_breaks(sameness, source_of, rule, sameness.groups())
 
 
 def _without(event: Event, unknown: set[str]) -> Event:
@@ -279,43 +299,26 @@ def make_ruling(
     judge = _Judge(log, register, settings)
     judge.leave_out_stale(records, joint)
     judge.leave_out_unknown()
-    sameness = judge.settle_contradictions(sources, settings.one_per if is_hard else None)
-    status = {**judge.status, **{event.event: APPLIED for event in judge.events}}
-    return Ruling(log, status, judge.events, judge.number, sameness, sources, is_hard, tuple(judge.notes))
+    groups = judge.settle_contradictions(sources, settings.one_per if is_hard else None)
+    status = {**judge.status, **dict.fromkeys([event.event for event in judge.events], APPLIED)}
+    return Ruling(log, status, judge.events, judge.said, groups, sources, is_hard, tuple(judge.notes))
 
 
-def _list_denials(ruling: Ruling, index: dict[str, int]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """List the cannot-links of events, and the members of events that tell many parts apart."""
-    denied, members = [], []
-    for number, event in enumerate(ruling.applied):
-        if not event.separates:
-            continue
-        heads = [index[part[0]] for part in event.parts]
-        if len(heads) <= LARGE_PARTITION:
-            denied += list(combinations(heads, 2))
-        else:
-            members += [(number, head) for head in heads]
-    return denied, members
+def _make_constraints(
+    ruling: Ruling, said: Statements, groups: Groups, rank_of: Index, components: Components
+) -> Constraints:
+    """Make the constraints of a run, those between components left out: they hold by themselves.
 
-
-def _as_pairs(rows: list[tuple[int, int]]) -> NDArray[np.int32]:
-    return np.array(rows, dtype=np.int32).reshape(-1, 2)
-
-
-def _make_constraints(ruling: Ruling, index: dict[str, int], rank_of: Index, components: Components) -> Constraints:
-    """Make the constraints of a run, those between components left out: they hold by themselves."""
-    n_records = len(components.component_of)
-    must_of = np.arange(n_records, dtype=np.int32)
-    for group in ruling.sameness.groups():
-        places = [index[record] for record in group]
-        must_of[places] = min(places)
-    denied, members = _list_denials(ruling, index)
-    ends = must_of[_as_pairs(denied)]
-    left, right = ends.min(axis=1, initial=n_records), ends.max(axis=1, initial=0)
-    is_inside = components.component_of[left] == components.component_of[right] if len(ends) else np.zeros(0, np.bool_)
+    said, groups  those of the ruling, records by index
+    """
+    must_of = np.arange(len(components.component_of), dtype=np.int32)
+    must_of[groups.record] = groups.head
+    denied, members = list_denials(*list_heads(said))
+    ends = must_of[denied[:, 1:]]
+    left, right = ends.min(axis=1), ends.max(axis=1)
+    is_inside = components.component_of[left] == components.component_of[right]
     keys = np.unique(left[is_inside].astype(np.int64) << 32 | right[is_inside])
-    large = _as_pairs(members)
-    family, member = large[:, 0], must_of[large[:, 1]]
+    family, member = members[:, 0], must_of[members[:, 1]]
     if ruling.sources is not None and ruling.is_hard:
         sources = ruling.sources
         numbers = np.flatnonzero(sources.code_of >= 0).astype(np.int32)
@@ -330,14 +333,14 @@ def _make_constraints(ruling: Ruling, index: dict[str, int], rank_of: Index, com
 class Ruled:
     """Hold what a ruling means for the records of a run.
 
-    index        of each record that events name
+    said         what events say, records by index
     constraints  what follows from decisions and rules
     rules        what follows from rules alone
     source_of    int32[n]  the source of each record, -1 for none; empty without --one-per
     """
 
     ruling: Ruling
-    index: dict[str, int]
+    said: Statements
     constraints: Constraints
     rules: Constraints
     source_of: Index
@@ -350,18 +353,17 @@ def apply_ruling(ruling: Ruling, rank_of: Index, components: Components) -> Rule
 
     Cost: O(n + decisions).
     """
-    numbers = np.fromiter(ruling.number.values(), dtype=np.int64, count=len(ruling.number))
-    known = zip(ruling.number, numbers.tolist(), rank_of[numbers].tolist() if len(rank_of) else [], strict=False)
-    index = {text: place for text, number, place in known if number >= 0}
-    constraints = _make_constraints(ruling, index, rank_of, components)
+    said, groups = ruling.said.rename(rank_of), ruling.groups.rename(rank_of)
+    constraints = _make_constraints(ruling, said, groups, rank_of, components)
     source_of = np.zeros(0, dtype=np.int32)
     if ruling.sources is not None:
         source_of = np.empty(len(rank_of), dtype=np.int32)
         source_of[rank_of] = ruling.sources.code_of
     if not ruling.applied:
-        return Ruled(ruling, index, constraints, constraints, source_of)
+        return Ruled(ruling, said, constraints, constraints, source_of)
     alone = Ruling(sources=ruling.sources, is_hard=ruling.is_hard)
-    return Ruled(ruling, index, constraints, _make_constraints(alone, {}, rank_of, components), source_of)
+    rules = _make_constraints(alone, alone.said, alone.groups, rank_of, components)
+    return Ruled(ruling, said, constraints, rules, source_of)
 
 
 def find_touched(components: Components, under: Constraints, rules_too: bool) -> NDArray[np.bool_]:

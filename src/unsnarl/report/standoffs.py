@@ -1,9 +1,7 @@
 """The best merge that keeping two records apart has blocked, for very many pairs of records at once.
 
-The records of a cluster are put in a row in which every cluster there ever was is a run of neighbours, with the merge
-that closed it at each gap: the merge that made one cluster of two records is then the last at the gaps between them.
-So it is known of each pair when it came to lie between the two clusters that hold the two records, and what they come
-to at any time is a running total.
+`Rows` tells of any two records which merge made one cluster of them. So it is known of each pair when it came to lie
+between the two clusters that hold the two records, and what they come to at any time is a running total.
 """
 
 from __future__ import annotations
@@ -16,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unsnarl.dendrogram import Rows
 from unsnarl.model import SCORE_UNITS, Forest, Index, Pairs
 
 Longs = NDArray[np.int64]
@@ -42,78 +41,10 @@ class Standoffs:
     right: Index
 
 
-class _Rows:
-    """Put the records of some clusters in rows, and follow their merges."""
-
-    def __init__(self, forest: Forest, merges: Longs, cluster_of: Index, is_wanted: Bools) -> None:
-        self.left, self.size, self.end = forest.left[merges], forest.size[merges], forest.distance[merges]
-        right = forest.right[merges]
-        self.n_merges, n_records = len(merges), forest.n_records
-        numbers = np.arange(self.n_merges)
-        names, at = np.concatenate((self.left, right)), np.concatenate((numbers, numbers))
-        order = np.lexsort((at, names))
-        names, at = names[order], at[order]
-        again = names[1:] == names[:-1]
-        self.next = np.full(self.n_merges, self.n_merges)
-        self.next[at[:-1][again]] = at[1:][again]
-        self.first = np.full(n_records, self.n_merges)
-        is_first = np.ones(len(names), dtype=np.bool_)
-        is_first[1:] = ~again
-        self.first[names[is_first]] = at[is_first]
-        before = np.ones(self.n_merges, dtype=np.int64)
-        later = np.flatnonzero(again) + 1
-        later = later[order[later] < self.n_merges]
-        before[at[later]] = self.size[at[later - 1]]
-        self._place = self._find_places(right, before, cluster_of, is_wanted)
-        self._last = self._tabulate(right)
-
-    def _find_places(self, right: Index, before: Longs, cluster_of: Index, is_wanted: Bools) -> Longs:
-        """Give the place of each record: a cluster is put behind the one it joins, whose first record names it."""
-        merge_of = np.full(len(cluster_of), -1)
-        merge_of[right] = np.arange(self.n_merges)
-        jump, place = merge_of[self.left], before.copy()
-        while (live := np.flatnonzero(jump >= 0)).size:
-            place[live] += place[jump[live]]
-            jump[live] = jump[jump[live]]
-        clusters = np.flatnonzero(is_wanted)
-        sizes = np.bincount(cluster_of[right], minlength=len(cluster_of))[clusters] + 1
-        self._n_places, self._largest = int(sizes.sum()), int(sizes.max(initial=1))
-        places = np.zeros(len(cluster_of), dtype=np.int64)
-        places[clusters] = np.cumsum(sizes) - sizes
-        places[right] = place + places[cluster_of[right]]
-        return places
-
-    def _tabulate(self, right: Index) -> Index:
-        """Give the last merge at the gaps before 2**i places, for each i and place."""
-        n_levels = self._largest.bit_length()
-        last = np.full((n_levels, self._n_places), self.n_merges, dtype=np.int32)
-        last[0, self._place[right]] = np.arange(self.n_merges)
-        for level in range(1, n_levels):
-            half = 1 << (level - 1)
-            last[level, :-half] = np.maximum(last[level - 1, :-half], last[level - 1, half:])
-        return last
-
-    def find_united(self, one: Index, other: Index) -> Longs:
-        """Find the merge that made one cluster of two records of a cluster; -1 where they are the same."""
-        low, high = self._place[one], self._place[other]
-        low, high = np.minimum(low, high), np.maximum(low, high)
-        level = np.maximum(np.frexp((high - low).astype(np.float64))[1] - 1, 0)
-        start = np.minimum(low + 1, self._n_places - 1)
-        end = np.maximum(high + 1 - (1 << level), 0)
-        found = np.maximum(self._last[level, start], self._last[level, end]).astype(np.int64)
-        return np.where(low == high, -1, found)
-
-    def follow(self, records: Index) -> tuple[Longs, Longs]:
-        """List the merges of the clusters that hold each record: the position of the record, and the merge."""
-        row, at = np.arange(len(records)), self.first[records]
-        rows, found = [row[:0]], [at[:0]]
-        while len(at):
-            lives = at < self.n_merges
-            row, at = row[lives], at[lives]
-            rows.append(row)
-            found.append(at)
-            at = self.next[at]
-        return np.concatenate(rows), np.concatenate(found)
+def no_standoffs() -> Standoffs:
+    """Give those of a run in which nothing was blocked."""
+    none = np.zeros(0, dtype=np.int64)
+    return Standoffs(none, np.zeros(0), none.astype(np.int32), none.astype(np.int32))
 
 
 @dataclass(frozen=True)
@@ -134,7 +65,7 @@ class _States:
     names: Index
 
 
-def _list_states(rows: _Rows, sides: tuple[Index, Index]) -> _States:
+def _list_states(rows: Rows, sides: tuple[Index, Index]) -> _States:
     """List the states of some pairs of records."""
     n_pairs = len(sides[0])
     paths = [rows.follow(side) for side in sides]
@@ -196,13 +127,25 @@ class _Crossing:
 
     def find_met(self, least: int) -> Longs:
         """Find the clusters between which a pair scores enough for a merge: without one there never was any."""
-        return np.unique(self.key[self.score >= least])
+        keys = self.key[self.score >= least]
+        is_first = np.ones(len(keys), dtype=np.bool_)
+        is_first[1:] = keys[1:] != keys[:-1]
+        firsts: Longs = keys[is_first]
+        return firsts
 
 
 def make_keys(one: Index, other: Index) -> Longs:
     """Write two clusters into a word, the smaller name in the upper half."""
     keys: Longs = np.minimum(one, other).astype(np.int64) << 32 | np.maximum(one, other)
     return keys
+
+
+def is_among(keys: Longs, some: Longs) -> Bools:
+    """Say which keys are among some, which are increasing."""
+    if not len(some):
+        return np.zeros(len(keys), dtype=np.bool_)
+    found: Bools = some[np.minimum(np.searchsorted(some, keys), len(some) - 1)] == keys
+    return found
 
 
 class Field:
@@ -234,7 +177,7 @@ class Field:
         is_met = np.zeros(len(cluster_of), dtype=np.bool_)
         is_met[cluster_of[a]] = is_met[cluster_of[b]] = True
         merges = np.flatnonzero((forest.distance <= self._cut) & is_met[cluster_of[forest.left]])
-        rows = _Rows(forest, merges, cluster_of, is_met)
+        rows = Rows(forest, merges, cluster_of, is_met)
         found = [self._find_some(rows, a, b, part) for part in self._cut_up(a, b)]
         columns = [np.concatenate(column) for column in zip(*found, strict=True)] if found else [np.zeros(0)] * 4
         types = (np.int64, np.float64, np.int32, np.int32)
@@ -248,7 +191,7 @@ class Field:
         bounds = np.concatenate(([0], np.flatnonzero(np.diff(chunk)) + 1, [len(a)]))
         return (slice(start, stop) for start, stop in pairwise(bounds.tolist()) if stop > start)
 
-    def _find_some(self, rows: _Rows, a: Index, b: Index, part: slice) -> tuple[NDArray[Any], ...]:
+    def _find_some(self, rows: Rows, a: Index, b: Index, part: slice) -> tuple[NDArray[Any], ...]:
         """Find what is asked for some of the pairs of records: the columns of Standoffs."""
         a, b = a[part], b[part]
         states = _list_states(rows, (a, b))
@@ -273,7 +216,7 @@ class Field:
         names = states.names[:, best]
         return states.row[best] + part.start, distance[best], names.min(axis=0), names.max(axis=0)
 
-    def _list_arrivals(self, rows: _Rows, a: Index, b: Index) -> tuple[Longs, Longs, Longs]:
+    def _list_arrivals(self, rows: Rows, a: Index, b: Index) -> tuple[Longs, Longs, Longs]:
         """List the scored pairs between the clusters of each pair of records, and the merge since when they are."""
         crossing = self._crossing
         key = make_keys(self._cluster_of[a], self._cluster_of[b])

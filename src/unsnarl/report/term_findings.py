@@ -15,6 +15,7 @@ from unsnarl.files.session import Columns, Session
 from unsnarl.files.tables import unpack
 from unsnarl.files.term_tables import TERM_SCHEMAS, make_odds_merges
 from unsnarl.model import Clustering, Components, Forest, OddsForest
+from unsnarl.report.decided_tables import decided_schemas, for_another_cut, read_decided
 from unsnarl.report.findings import Findings, count_clusters
 from unsnarl.report.names import read_names
 from unsnarl.report.summary import count_of, format_size_table, summary_as_dict
@@ -32,9 +33,9 @@ def no_forest(n_records: int) -> Forest:
 
 def shared_settings(chosen: TermSettings) -> Settings:
     """Give the settings that runs of both kinds have."""
-    return Settings(
-        threads=chosen.threads, memory_limit=chosen.memory_limit, record_id=chosen.record_id, sep=chosen.sep
-    )
+    known = {field.name for field in dataclasses.fields(Settings)} - {"cut"}
+    both = known & {field.name for field in dataclasses.fields(chosen)}
+    return Settings(**{name: getattr(chosen, name) for name in both})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,8 @@ class TermFindings(Findings):
     def recut(self, cut: float, clustering: Clustering) -> TermFindings:
         """Give the same findings with the clusters of another cut."""
         chosen = dataclasses.replace(self.chosen, cut=cut)
-        return dataclasses.replace(self, chosen=chosen, clustering=clustering, names=self.rename(clustering))
+        names, decided = self.rename(clustering), for_another_cut(self.decided)
+        return dataclasses.replace(self, chosen=chosen, clustering=clustering, names=names, decided=decided)
 
     def numbers(self) -> dict[str, Any]:
         """Give the numbers of the summary as plain dicts and numbers."""
@@ -82,8 +84,9 @@ class TermFindings(Findings):
             inputs=self.inputs,
             counts={**numbers, "notes": list(self.notes)},
             phases=self.phases,
-            schemas=TERM_SCHEMAS,
+            schemas=decided_schemas(TERM_SCHEMAS, self.decided),
             method=METHOD,
+            more={} if self.decided is None else self.decided.tables(),
         )
         return self.complete(run)
 
@@ -148,4 +151,5 @@ def read_term_findings(session: Session, run: RunFiles) -> TermFindings:
         odds=OddsForest(component, left, right, merges["log_odds"], merges["size"], len(ids)),
         chosen=chosen,
         floor=chosen.cut,
+        decided=read_decided(clusters),
     )

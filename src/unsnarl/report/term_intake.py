@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unsnarl.decisions.log import Log
 from unsnarl.errors import UsageError
 from unsnarl.files.checksums import describe_inputs
+from unsnarl.files.decision_sources import read_decisions
 from unsnarl.files.parts import FrameKind, show
+from unsnarl.files.records import RecordSource, read_records
 from unsnarl.files.session import Session
-from unsnarl.files.terms import check_rows, query_ids, query_rows, read_terms
+from unsnarl.files.terms import FIELDS, check_records, check_rows, query_ids, query_rows, read_terms
 from unsnarl.model import Terms
+from unsnarl.report.ruling import Ruled
 from unsnarl.report.summary import count_of
+from unsnarl.report.term_findings import shared_settings
 from unsnarl.report.term_forecast import forecast_terms, refuse_oversize
 from unsnarl.term_interning import InternedTerms, intern_matrix, intern_terms
 from unsnarl.term_settings import TermSettings
@@ -31,6 +36,7 @@ class TermInput:
     notes   what was special, in sentences
     inputs  what run.json says of the files
     kind    the caller's kind of frame
+    ruled   what decisions and rules mean; None where there are none
     """
 
     terms: Terms
@@ -40,6 +46,33 @@ class TermInput:
     notes: tuple[str, ...]
     inputs: list[dict[str, Any]]
     kind: FrameKind
+    ruled: Ruled | None = None
+
+
+@dataclass(frozen=True)
+class TermsAsked:
+    """Hold what the caller gave, in whatever form: TERMS, RECORDS and DECISIONS.
+
+    ids  of the rows of a sparse matrix, else None
+    """
+
+    terms: Any
+    ids: Sequence[Any] | None = None
+    records: Any = None
+    decisions: Any = None
+
+
+class Opened(NamedTuple):
+    """Hold what was opened: RECORDS, what is to be described in run.json, what of it is known, and the frame's kind."""
+
+    records: RecordSource | None
+    sources: list[tuple[str, Any]]
+    inputs: list[dict[str, Any]]
+    kind: FrameKind
+
+
+Rule = Callable[[Log | None, RecordSource | None, Any, TermSettings], Ruled | None]
+"""Works out what decisions and rules mean for records with some ids."""
 
 
 def _is_matrix(given: Any) -> bool:
@@ -63,25 +96,39 @@ def _describe(found: InternedTerms) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def read_input(given: Any, ids: Sequence[Any] | None, settings: TermSettings) -> TermInput:
-    """Read, check and intern TERMS; the engine's memory is free again afterwards.
-
-    ids  of the rows of a sparse matrix, else None
-
-    Raises InputError where TERMS break the contract of docs/input.md, ResourceError where they are too many.
-    """
-    if _is_matrix(given):
-        found = intern_matrix(given, ids)
-        inputs: list[dict[str, Any]] = [{"role": "terms", "frame": type(given).__name__, "sha256": None}]
-        kind = FrameKind("path")
-    elif ids is not None:
+def _intern(session: Session, asked: TermsAsked, settings: TermSettings) -> tuple[InternedTerms, Opened]:
+    """Read, check and intern TERMS, and open RECORDS: those given, or TERMS where these are a file of records."""
+    shared = shared_settings(settings)
+    records = None if asked.records is None else read_records(session, asked.records, shared)
+    given: list[tuple[str, Any]] = [] if records is None else [("records", records)]
+    if _is_matrix(asked.terms):
+        for problem in [] if records is None else records.find_problems():
+            raise problem
+        frame: dict[str, Any] = {"role": "terms", "frame": type(asked.terms).__name__, "sha256": None}
+        return intern_matrix(asked.terms, asked.ids), Opened(records, given, [frame], FrameKind("path"))
+    if asked.ids is not None:
         raise UsageError("ids go with a sparse matrix; other TERMS have a column of ids.")
-    else:
-        with Session(settings.threads, settings.memory_limit) as session:
-            source = read_terms(session, given, settings)
-            check_rows(source)
-            found = intern_terms(session, query_rows(source), query_ids(source))
-            inputs, kind = describe_inputs([("terms", source)]), source.kind
+    source = read_terms(session, asked.terms, settings)
+    check_rows(source)
+    if records is not None:
+        check_records(source, records)
+    found = intern_terms(session, query_rows(source), query_ids(source, records))
+    held = read_records(session, asked.terms, shared) if records is None and source.shape == FIELDS else records
+    return found, Opened(held, [("terms", source), *given], [], source.kind)
+
+
+def read_input(asked: TermsAsked, settings: TermSettings, rule: Rule) -> TermInput:
+    """Read, check and intern what was given; the engine's memory is free again afterwards.
+
+    Raises InputError where it breaks the contract of docs/input.md, ResourceError where there are too many terms.
+    """
+    decided = None if asked.decisions is None else read_decisions(asked.decisions)
+    # A matrix is in memory already, and the engine has nothing to read then.
+    limit = None if _is_matrix(asked.terms) else settings.memory_limit
+    with Session(settings.threads, limit) as session:
+        found, opened = _intern(session, asked, settings)
+        ruled = rule(None if decided is None else decided.log, opened.records, found.ids, settings)
+    given: list[tuple[str, Any]] = opened.sources if decided is None else [*opened.sources, ("decisions", decided)]
     terms = found.terms
     refuse_oversize(terms, settings.memory_limit)
     forecast = forecast_terms(terms)
@@ -91,4 +138,5 @@ def read_input(given: Any, ids: Sequence[Any] | None, settings: TermSettings) ->
         "n_empty_records": int((np.diff(terms.first) == 0).sum()),
         "forecast": {"memory_bytes": forecast.memory_bytes, "seconds": round(forecast.seconds, 1)},
     }
-    return TermInput(terms, found.ids, found.names, counts, _describe(found), inputs, kind)
+    inputs = opened.inputs + describe_inputs(given)
+    return TermInput(terms, found.ids, found.names, counts, _describe(found), inputs, opened.kind, ruled)

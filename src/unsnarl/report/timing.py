@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from unsnarl.model import Progress
 from unsnarl.report.machine import peak_memory_bytes
@@ -28,6 +28,32 @@ class Spell:
             "processor_seconds": round(time.process_time() - self._worked, 3),
             "peak_memory_bytes": peak_memory_bytes(),
         }
+
+
+class Later(Generic[Answer]):
+    """Do work in a thread from now on; the thread is a daemon, so an interrupted caller leaves at once."""
+
+    def __init__(self, work: Callable[[], Answer]) -> None:
+        self._work = work
+        self._outcome: list[Answer] = []
+        self._failure: list[BaseException] = []
+        self._thread = threading.Thread(target=self._attempt, name="unsnarl", daemon=True)
+        self._thread.start()
+
+    def _attempt(self) -> None:
+        try:
+            self._outcome.append(self._work())
+        except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
+            self._failure.append(error)
+
+    def wait(self) -> Answer:
+        """Give what the work gives, or raise what it raises."""
+        while self._thread.is_alive():
+            # A wait without an end cannot be interrupted on every system.
+            self._thread.join(timeout=0.5)
+        if self._failure:
+            raise self._failure[0]
+        return self._outcome[0]
 
 
 @dataclass
@@ -62,7 +88,7 @@ class Clock:
     def wait(self, name: str, work: Callable[[], Answer]) -> Answer:
         """Time a phase that reports its own progress, in such a way that Ctrl-C ends the wait for it at once."""
         with self.time(name):
-            return _wait_for(work)
+            return Later(work).wait()
 
     def run(self, name: str, work: Callable[[], Answer]) -> Answer:
         """Time a phase that is a single call, in such a way that Ctrl-C ends the wait for it at once.
@@ -71,25 +97,4 @@ class Clock:
         call has a thread of its own.
         """
         with self.phase(name):
-            return _wait_for(work)
-
-
-def _wait_for(work: Callable[[], Answer]) -> Answer:
-    """Run work in another thread, and give what it gives or raise what it raises."""
-    outcome: list[Answer] = []
-    failure: list[BaseException] = []
-
-    def attempt() -> None:
-        try:
-            outcome.append(work())
-        except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
-            failure.append(error)
-
-    thread = threading.Thread(target=attempt, name="unsnarl", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        # A wait without an end cannot be interrupted on every system.
-        thread.join(timeout=0.5)
-    if failure:
-        raise failure[0]
-    return outcome[0]
+            return Later(work).wait()

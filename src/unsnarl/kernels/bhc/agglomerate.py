@@ -151,6 +151,8 @@ def join(state: State, a: int, b: int, score: int) -> int:
     elif right.ban >= 0:
         state.bans[what.last_ban].after = right.ban
         what.last_ban = right.last_ban
+    for i in range(state.families.shape[1]):
+        state.families[slot, i] = state.families[a, i] | state.families[b, i]
     what.at = what.n_matches = 0
     _join_terms(state, a, b, slot)
     what.band = _find_band(state, what.n_records, what.n_terms)

@@ -202,6 +202,7 @@ class State(NamedTuple):
     grid      int32[g]    extents, increasing
     copies    int32[n]    records of the kinds, kind by kind, increasing
     bans      BAN         slots that must not meet
+    families  int64[s, w]  of each slot a bit for each family that it has a member of
     merges    MERGE       in the order made
     options, counters  int64
     """
@@ -220,6 +221,7 @@ class State(NamedTuple):
     live_at: Int32
     copies: Int32
     bans: Records
+    families: Int64
     merges: Records
     options: Int64
     counters: Int64

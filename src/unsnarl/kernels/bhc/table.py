@@ -31,11 +31,22 @@ def needed(state: State, slot: int) -> int:
 
 
 @kernel
+def shares_family(state: State, a: int, b: int) -> bool:
+    """Say whether two slots have members of one family. Each turn: they share none of the words before i."""
+    for i in range(state.families.shape[1]):
+        if state.families[a, i] & state.families[b, i]:
+            return True
+    return False
+
+
+@kernel
 def offer(state: State, slot: int, partner: int, name: int, score: int) -> None:
-    """Offer a partner to the row of a slot.
+    """Offer a partner to the row of a slot, unless the two must not meet.
 
     Needs: score >= needed(slot). Overwrites: the row. Ties: the partner with the smaller name is better.
     """
+    if shares_family(state, slot, partner):
+        return
     row, what = state.table.matches[slot], state.slots[slot]
     at = np.int64(what.n_matches)
     if at == state.options[PARTNERS]:
