@@ -185,12 +185,9 @@ def _read_list(state: State, slot: int, start: int, stop: int, term: int, place:
         if score >= need and seen[other] != serial and seen[other] != GONE:
             if is_many:
                 # The fall of the absent part is at least what was taken off: the score was a bound.
-                part = state.slots[other].part + absent_part(state.entries, weights.absent, state.slots[other], n)
-                score += (
-                    part
-                    - part_at(words, start_of)
-                    + find_fall(weights.absent, np.int64(words[start_of + 3]), np.int64(words[start_of + 2] + 1), n)
-                )
+                score += state.slots[other].part + absent_part(state.entries, weights.absent, state.slots[other], n)
+                fall = find_fall(weights.absent, np.int64(words[start_of + 3]), np.int64(words[start_of + 2] + 1), n)
+                score += fall - part_at(words, start_of)
             seen[other] = serial
             if score >= need:
                 offer(state, slot, other, state.slots[other].name, score)
