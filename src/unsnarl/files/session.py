@@ -246,15 +246,6 @@ class Session:
         """Forget a view made by `register`."""
         self._connection.unregister(name)
 
-    @contextlib.contextmanager
-    def on_one_thread(self) -> Iterator[None]:
-        """Run on one thread inside the block: what is written then does not depend on the number of threads."""
-        self._connection.execute("SET threads = 1")
-        try:
-            yield
-        finally:
-            self._connection.execute(f"SET threads = {int(self.threads)}")
-
 
 _AHEAD = 2
 """Batches that may wait for their taker."""
