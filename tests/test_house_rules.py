@@ -198,6 +198,30 @@ def test_every_kernel_has_a_twin() -> None:
         assert (REFERENCE / f"{twin}.py").is_file()
 
 
+def decorated(tree: ast.AST, decorator: str) -> set[str]:
+    """Give the names of the functions with a decorator."""
+    return {
+        function.name
+        for function in functions(tree)
+        if any(isinstance(mark, ast.Name) and mark.id == decorator for mark in function.decorator_list)
+    }
+
+
+def test_inner_kernels_are_called_by_kernels_only() -> None:
+    inner = {path: decorated(parse(path), "inner") for path in KERNELS.rglob("*.py")}
+    for path in [*SOURCES, *python_files("tests"), *python_files("benchmarks")]:
+        tree = parse(path)
+        called = set()
+        if path in inner:
+            plain = [one for one in functions(tree) if one.name not in inner[path] | decorated(tree, "kernel")]
+            called = {node.id for one in plain for node in ast.walk(one) if isinstance(node, ast.Name)} & inner[path]
+        elif not path.is_relative_to(KERNELS):
+            for node in (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)):
+                kernels = inner.get((PACKAGE.parent / (node.module or "").replace(".", "/")).with_suffix(".py"), set())
+                called |= {alias.name for alias in node.names} & kernels
+        assert not called, f"{path.name}: {called}: an inner kernel has no way in from Python (kernels/jit.py)"
+
+
 def test_twins_know_nothing_of_the_package() -> None:
     for path in python_files("tests/reference"):
         packages = {package for node in ast.walk(parse(path)) for package in imported(node)}

@@ -47,7 +47,7 @@ SHARES = (0.95, 0.8, 0.5)
 LARGEST_SHARE = 0.25
 """A graph has fallen apart if no piece has more than this share of its nodes, or LEAST_NODES."""
 
-SPARSE = 32
+SPARSE = 256
 """A graph with at most this many entries a node is taken in stages even if it does not fall apart.
 
 To read its rows anew costs less than is saved where clusters have few partners up to the pivot, and rows in one piece.

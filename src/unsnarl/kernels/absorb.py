@@ -9,13 +9,13 @@ from unsnarl.kernels.fractions import compare_quotients
 from unsnarl.kernels.graph import N_FOLDED, N_READ, NEVER, Graph, read_counting, unite, write_counting
 from unsnarl.kernels.hub_blocks import EMPTY, home, locate, n_live_hubs, value_with
 from unsnarl.kernels.hubs import best_partner, close_hub, fill_order, open_hub, push_partner, set_partner
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner
 from unsnarl.kernels.linkages import SINGLE, combine, weight_of_size
 from unsnarl.kernels.queue import clear_key
 from unsnarl.kernels.rows import offer_pair
 
 
-@kernel
+@inner
 def offer_hub(graph: Graph, linkage: int, hub: int) -> None:
     """Key a hub by the best of its partners. Overwrites: order, queue, the first place of the hub's row."""
     clusters = graph.lists.clusters
@@ -30,7 +30,7 @@ def offer_hub(graph: Graph, linkage: int, hub: int) -> None:
     offer_pair(graph, linkage, hub, x, value)
 
 
-@kernel
+@inner
 def make_hub(graph: Graph, linkage: int, slot: int, degree: int) -> None:
     """Turn a cluster's list into a hub's table with room for `degree` partners.
 
@@ -48,7 +48,7 @@ def make_hub(graph: Graph, linkage: int, slot: int, degree: int) -> None:
     fill_order(hubs, linkage, slot, lists)
 
 
-@kernel
+@inner
 def unmake_hub(graph: Graph, linkage: int, hub: int) -> None:
     """Write a hub's table back as a list; its row is left for the caller.
 
@@ -68,7 +68,7 @@ def unmake_hub(graph: Graph, linkage: int, hub: int) -> None:
     write_list(hub, k, linkage, lists)
 
 
-@kernel
+@inner
 def tell_hubs(graph: Graph, linkage: int, k: int, kept: int, may_rise: bool) -> None:
     """Write the value of a cluster just merged into the table of every partner that is a hub.
 
@@ -90,7 +90,7 @@ def tell_hubs(graph: Graph, linkage: int, k: int, kept: int, may_rise: bool) -> 
             offer_hub(graph, linkage, x)
 
 
-@kernel
+@inner
 def _tell_name(graph: Graph, linkage: int, hub: int) -> None:
     """Push a hub under its new name with every other hub it is a partner of (single linkage).
 
@@ -104,7 +104,7 @@ def _tell_name(graph: Graph, linkage: int, hub: int) -> None:
             offer_hub(graph, linkage, other)
 
 
-@kernel
+@inner
 def _ask_ahead(graph: Graph, hub: int, k: int) -> None:
     """Ask for the places of the first partners of a small cluster together, so that the memory answers together.
 
@@ -119,7 +119,7 @@ def _ask_ahead(graph: Graph, hub: int, k: int) -> None:
         lists.ahead[j] = np.uint32(seen)
 
 
-@kernel
+@inner
 def _add_to_hub(graph: Graph, linkage: int, hub: int, x: int) -> None:
     """Add what partner x of a small cluster brings to a hub that takes that one in.
 
@@ -143,7 +143,7 @@ def _add_to_hub(graph: Graph, linkage: int, hub: int, x: int) -> None:
         set_partner(hubs, linkage, x, hub, value, lists)
 
 
-@kernel
+@inner
 def absorb(graph: Graph, linkage: int, hub: int, small: int) -> None:
     """Let a hub take in a small cluster, touching only the small one's partners.
 

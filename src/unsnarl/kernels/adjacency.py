@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unsnarl.kernels.arrays import Int32, Records, Slots
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner
 from unsnarl.kernels.linkages import WEIGHTED, combine
 
 SLOT = np.dtype(
@@ -72,7 +72,7 @@ class Adjacency(NamedTuple):
     ahead: Slots
 
 
-@kernel
+@inner
 def find(slots: Records, slot: int) -> int:
     """Return the live cluster a slot belongs to.
 
@@ -86,25 +86,25 @@ def find(slots: Records, slot: int) -> int:
     return slot
 
 
-@kernel
+@inner
 def size_of(slots: Records, slot: int) -> int:
     """Return the number of records in a live cluster."""
     return abs(slots[slot].n_records)
 
 
-@kernel
+@inner
 def is_hub(slots: Records, slot: int) -> bool:
     """Say whether a live cluster is a hub."""
     return slots[slot].n_records < 0
 
 
-@kernel
+@inner
 def mark_hub(slots: Records, slot: int, hub: int) -> None:
     """Note that a live cluster has become a hub, or is none any longer. Overwrites: size. Ties: none."""
     slots[slot].n_records = -abs(slots[slot].n_records) if hub else abs(slots[slot].n_records)
 
 
-@kernel
+@inner
 def join_chains(segments: Records, kept: int, gone: int) -> None:
     """Append the chain of slot `gone` to that of slot `kept`.
 
@@ -115,7 +115,7 @@ def join_chains(segments: Records, kept: int, gone: int) -> None:
     segments[kept].n_entries += segments[gone].n_entries
 
 
-@kernel
+@inner
 def _read_list(cluster: int, linkage: int, lists: Adjacency) -> int:
     """Add up a cluster's entries by the partner each belongs to today; return how many partners there are.
 
@@ -156,7 +156,7 @@ def _read_list(cluster: int, linkage: int, lists: Adjacency) -> int:
     return np.int64(k)
 
 
-@kernel
+@inner
 def _find_counting(slots: Records, clusters: Records, slot: int) -> tuple[int, int]:
     """Return the live cluster of `slot` and the halvings a value of `slot` has seen up to now.
 
@@ -174,7 +174,7 @@ def _find_counting(slots: Records, clusters: Records, slot: int) -> tuple[int, i
     return slot, count + clusters[slot].halvings
 
 
-@kernel
+@inner
 def _read_halving(cluster: int, own_halvings: int, lists: Adjacency) -> int:
     """Do what _read_list does for weighted linkage.
 
@@ -205,7 +205,7 @@ def _read_halving(cluster: int, own_halvings: int, lists: Adjacency) -> int:
     return k
 
 
-@kernel
+@inner
 def read_list(cluster: int, linkage: int, own_halvings: int, lists: Adjacency) -> int:
     """Read a cluster's list into the scratch, by whichever of the two ways the linkage wants; return the number of
     partners.
@@ -215,7 +215,7 @@ def read_list(cluster: int, linkage: int, own_halvings: int, lists: Adjacency) -
     return _read_list(cluster, linkage, lists)
 
 
-@kernel
+@inner
 def write_list(cluster: int, k: int, linkage: int, lists: Adjacency) -> int:
     """Write the list just read back to the front of the chain, clear the scratch; return how many entries were saved.
 

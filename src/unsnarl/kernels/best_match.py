@@ -29,7 +29,7 @@ from unsnarl.kernels.graph import (
 )
 from unsnarl.kernels.hub_blocks import places_short
 from unsnarl.kernels.hubs import widen_hub
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 from unsnarl.kernels.linkages import AVERAGE, SINGLE
 from unsnarl.kernels.queue import clear_key, comes_before, find_first
 from unsnarl.kernels.quotient import Quotient
@@ -72,7 +72,7 @@ def make_graph(start: Quotient, linkage: int, pivot: Records) -> Graph:
     return graph
 
 
-@kernel
+@inner
 def _merge_lists(graph: Graph, linkage: int, kept: int, gone: int) -> None:
     """Merge two clusters by reading both lists; the hubs among them become lists first.
 
@@ -95,7 +95,7 @@ def _merge_lists(graph: Graph, linkage: int, kept: int, gone: int) -> None:
     offer_row(graph, linkage, kept)
 
 
-@kernel
+@inner
 def _degree(graph: Graph, slot: int) -> int:
     """Return how long a cluster's list, or a hub's table, is."""
     if is_hub(graph.lists.slots, slot):
@@ -103,7 +103,7 @@ def _degree(graph: Graph, slot: int) -> int:
     return graph.lists.segments[slot].n_entries
 
 
-@kernel
+@inner
 def _should_be_hub(graph: Graph, linkage: int, slot: int) -> bool:
     """Say whether a list has been read to little effect so often that a hub would have been cheaper."""
     if linkage != AVERAGE and linkage != SINGLE:
@@ -112,14 +112,14 @@ def _should_be_hub(graph: Graph, linkage: int, slot: int) -> bool:
     return n_entries >= HUB_DEGREE and graph.rows[slot].debt >= HUB_PATIENCE * n_entries
 
 
-@kernel
+@inner
 def _lacks_places(graph: Graph, degree: int) -> bool:
     """Say whether the pool must grow before a block for `degree` partners can be had; ask for it if so."""
     graph.counters[N_WANTED] = places_short(graph.hubs, degree)
     return graph.counters[N_WANTED] > 0
 
 
-@kernel
+@inner
 def _merge(graph: Graph, linkage: int, a: int, b: int) -> bool:
     """Merge two clusters; return False, no merge made, where the pool of hubs must grow first.
 
@@ -150,7 +150,7 @@ def _merge(graph: Graph, linkage: int, a: int, b: int) -> bool:
     return True
 
 
-@kernel
+@inner
 def _look_again(graph: Graph, linkage: int, slot: int) -> bool:
     """Bring the key of a slot whose best partner is gone up to date.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unsnarl.kernels.arrays import Int32, Int64
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 
 N_SELF, N_REPEATED, N_CONFLICTS, N_PAIRS = 0, 1, 2, 3
 KEEP_MAX, KEEP_MEAN, KEEP_MIN = 0, 1, 2
@@ -45,7 +45,7 @@ def _sort_by(key: Int32, n_records: int, given: Columns, sorted_: Columns, next_
         new_left[at], new_right[at], new_score[at] = left[i], right[i], score[i]
 
 
-@kernel
+@inner
 def _sort_scores(score: Int32, start: int, stop: int) -> None:
     """Sort score[start:stop] upwards (Shell's method: the runs are rarely longer than two).
 
@@ -63,7 +63,7 @@ def _sort_scores(score: Int32, start: int, stop: int) -> None:
         gap //= 2
 
 
-@kernel
+@inner
 def _settle_score(score: Int32, start: int, stop: int, keep: int, tally: Int64) -> int:
     """Return the one score of a pair given in rows start .. stop - 1, and count what was dropped for it.
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unsnarl.kernels.arrays import Int32, Int64, Word, Words
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 from unsnarl.kernels.texts import Found, Spans, Texts, add_absent, look_up
 
 KIND, DATA, VALID, OTHER, FIRST = 0, 1, 2, 3, 4
@@ -41,7 +41,7 @@ class Room(NamedTuple):
     found: Found
 
 
-@kernel
+@inner
 def _is_valid(memory: Words, column: Int64, row: int) -> bool:
     """Say whether a row holds anything.
 
@@ -55,7 +55,7 @@ def _is_valid(memory: Words, column: Int64, row: int) -> bool:
     return word >> np.uint64(bit & 7) & _ONE != _ZERO
 
 
-@kernel
+@inner
 def _find_strings(memory: Words, column: Int64, first: int, spans: Spans) -> None:
     """Write where the texts from row `first` on stand; of a null the length is 0.
 
@@ -69,7 +69,7 @@ def _find_strings(memory: Words, column: Int64, first: int, spans: Spans) -> Non
         spans.lengths[i] = np.int64(length) if _is_valid(memory, column, first + i) else 0
 
 
-@kernel
+@inner
 def _find_offsets(memory: Words, column: Int64, first: int, spans: Spans) -> None:
     """Do the same for texts that stand one after the other.
 
@@ -84,7 +84,7 @@ def _find_offsets(memory: Words, column: Int64, first: int, spans: Spans) -> Non
         place += _ONE
 
 
-@kernel
+@inner
 def _spell(number: Word, digits: Words, at: int) -> int:
     """Write a number in decimal into DIGIT_WORDS words; return its length in bytes.
 
@@ -106,7 +106,7 @@ def _spell(number: Word, digits: Words, at: int) -> int:
     return length
 
 
-@kernel
+@inner
 def _spell_numbers(memory: Words, column: Int64, first: int, spans: Spans) -> None:
     """Write the numbers from row `first` on in decimal, and where they stand; of a null the length is 0.
 
@@ -121,7 +121,7 @@ def _spell_numbers(memory: Words, column: Int64, first: int, spans: Spans) -> No
         place += _ONE
 
 
-@kernel
+@inner
 def find_spans(memory: Words, column: Int64, rows: tuple[int, int], room: Room) -> Spans:
     """Return where the ids of some rows stand, a null as a text without a byte; numbers are spelt out first.
 
@@ -178,7 +178,7 @@ def measure_row(memory: Words, column: Int64, row: int, room: Room) -> int:
     return find_spans(memory, column, (row, row + 1), room).lengths[0]
 
 
-@kernel
+@inner
 def copy_numbers(memory: Words, address: int, out: Int32) -> None:
     """Copy 32-bit numbers.
 

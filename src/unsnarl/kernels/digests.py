@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unsnarl.kernels.arrays import Int64, Word, Words
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 
 BLOCK_WORDS, STATE_WORDS = 80, 5
 _LOW = np.uint64(2**32 - 1)
@@ -30,7 +30,7 @@ class Room(NamedTuple):
     state: Words
 
 
-@kernel
+@inner
 def _turn(word: Word, n_bits: Word) -> Word:
     """Return the 32 bits of a word, turned to the left.
 
@@ -39,7 +39,7 @@ def _turn(word: Word, n_bits: Word) -> Word:
     return (word << n_bits | word >> (_BITS - n_bits)) & _LOW
 
 
-@kernel
+@inner
 def _mix_block(room: Room) -> None:
     """Mix 64 bytes into the hash.
 
@@ -68,7 +68,7 @@ def _mix_block(room: Room) -> None:
     block[:16] = 0
 
 
-@kernel
+@inner
 def _push(byte: int, at: int, room: Room) -> int:
     """Take in one byte, the `at`-th of its text; return the number of those taken in.
 
@@ -81,7 +81,7 @@ def _push(byte: int, at: int, room: Room) -> int:
     return at + 1
 
 
-@kernel
+@inner
 def _finish(n_bytes: int, room: Room) -> None:
     """End a text, as the standard has it: a bit, zeros, and the number of bits in the last eight bytes of a block.
 

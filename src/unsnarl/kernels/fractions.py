@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 
 SLACK = 1e-15
 """Doubles closer than this share of their size may stand for quotients in either order or equal."""
 
 
-@kernel
+@inner
 def _compare_by_remainders(top1: int, bottom1: int, top2: int, bottom2: int) -> int:
     """Return the sign of top1/bottom1 - top2/bottom2.
 

@@ -21,7 +21,7 @@ from unsnarl.kernels.adjacency import (
 )
 from unsnarl.kernels.arrays import Int64, Records, make_records, take_records
 from unsnarl.kernels.hub_blocks import Hubs, make_hubs
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner
 from unsnarl.kernels.linkages import WEIGHTED
 from unsnarl.kernels.queue import Queue, clear_key, make_queue
 from unsnarl.kernels.quotient import Quotient
@@ -90,20 +90,20 @@ class Graph(NamedTuple):
     pivot: Records
 
 
-@kernel
+@inner
 def read_counting(graph: Graph, linkage: int, slot: int, own_halvings: int) -> int:
     """Read a cluster's list into the scratch and count the work; return the number of partners."""
     graph.counters[N_READ] += graph.lists.segments[slot].n_entries
     return read_list(slot, linkage, own_halvings, graph.lists)
 
 
-@kernel
+@inner
 def write_counting(graph: Graph, linkage: int, slot: int, k: int) -> None:
     """Write the list just read back and count the entries folded away."""
     graph.counters[N_FOLDED] += write_list(slot, k, linkage, graph.lists)
 
 
-@kernel
+@inner
 def unite(graph: Graph, kept: int, gone: int) -> None:
     """Make slot `gone` part of slot `kept`: union-find, size, name, birth.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unsnarl.kernels.arrays import Float64, Int32, Records
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 
 EXACT_DOUBLE = 2**53
 """Integers below this are doubles without rounding."""
@@ -12,7 +12,7 @@ ALMOST_ONE = 1.0 - 2.0**-53
 """The largest double below 1."""
 
 
-@kernel
+@inner
 def _gcd(a: int, b: int) -> int:
     """Return the greatest common divisor (Euclid)."""
     while b != 0:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unsnarl.kernels.arrays import Int32, Int64, Records, make_records
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner
 
 EMPTY = -1
 CHILDREN = 4
@@ -87,13 +87,13 @@ def enlarge_pool(hubs: Hubs, n_places: int) -> Hubs:
     return hubs._replace(table=table, order=order)
 
 
-@kernel
+@inner
 def n_live_hubs(hubs: Hubs) -> int:
     """Return how many slots are hubs."""
     return hubs.free[N_LIVE]
 
 
-@kernel
+@inner
 def _class_of(places: int) -> int:
     """Return the smallest k >= 3 with 2**k >= places."""
     k = 3
@@ -102,7 +102,7 @@ def _class_of(places: int) -> int:
     return k
 
 
-@kernel
+@inner
 def places_short(hubs: Hubs, degree: int) -> int:
     """Return the pool size needed to take a block for `degree` partners, 0 where the pool has it. Ties: none."""
     k = _class_of(2 * degree)
@@ -112,7 +112,7 @@ def places_short(hubs: Hubs, degree: int) -> int:
     return end if end > len(hubs.table) else np.int64(0)
 
 
-@kernel
+@inner
 def take_block(hubs: Hubs, degree: int) -> tuple[int, int]:
     """Return (start, span) of an empty block for `degree` partners.
 
@@ -132,7 +132,7 @@ def take_block(hubs: Hubs, degree: int) -> tuple[int, int]:
     return start, span
 
 
-@kernel
+@inner
 def give_block(hubs: Hubs, start: int, span: int) -> None:
     """Return a block to the pool. Overwrites: free, value[start] (the link to the next free block). Ties: none."""
     k = _class_of(span)
@@ -140,14 +140,14 @@ def give_block(hubs: Hubs, start: int, span: int) -> None:
     hubs.free[k] = start
 
 
-@kernel
+@inner
 def home(hubs: Hubs, hub: int, slot: int) -> int:
     """Return the place a slot hashes to in a hub's block (multiplicative hashing, high bits)."""
     mixed = (np.int64(slot) * 0x9E3779B1) & 0xFFFFFFFFFFFF
     return hubs.hubs[hub].start + ((mixed >> 16) & (hubs.hubs[hub].span - 1))
 
 
-@kernel
+@inner
 def locate(hubs: Hubs, hub: int, slot: int) -> int:
     """Return the place of `slot` in the hub's table, or the free place where it belongs.
 
@@ -163,7 +163,7 @@ def locate(hubs: Hubs, hub: int, slot: int) -> int:
     return at
 
 
-@kernel
+@inner
 def value_with(hubs: Hubs, hub: int, slot: int) -> int:
     """Return the hub's value with a partner, 0 for none. Ties: none."""
     at = locate(hubs, hub, slot)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from unsnarl.kernels.arrays import Records
 from unsnarl.kernels.fractions import compare_quotients
 from unsnarl.kernels.hub_blocks import CHILDREN, Hubs
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner
 from unsnarl.kernels.linkages import weight_of_size
 
 
-@kernel
+@inner
 def _is_before(a: Records, b: Records, linkage: int) -> bool:
     """Say whether entry a comes before entry b: larger value / size, then smaller name.
 
@@ -28,14 +28,14 @@ def _is_before(a: Records, b: Records, linkage: int) -> bool:
     return order > 0 if order != 0 else a.name < b.name
 
 
-@kernel
+@inner
 def _copy_entry(source: Records, target: Records) -> None:
     """Copy an entry."""
     target.value, target.slot = source.value, source.slot
     target.name, target.n_records = source.name, source.n_records
 
 
-@kernel
+@inner
 def _merge_runs(order: Records, linkage: int, first: int, middle: int, stop: int, target: int) -> None:
     """Merge the sorted runs from `first` and from `middle` on into one from `target` on.
 
@@ -52,7 +52,7 @@ def _merge_runs(order: Records, linkage: int, first: int, middle: int, stop: int
             b += 1
 
 
-@kernel
+@inner
 def sort_run(hubs: Hubs, linkage: int, hub: int, n: int) -> None:
     """Sort the first n entries of a hub's block; they are its run, and its heap is empty.
 
@@ -74,7 +74,7 @@ def sort_run(hubs: Hubs, linkage: int, hub: int, n: int) -> None:
     block.at, block.stop, block.length = block.start, block.start + n, 0
 
 
-@kernel
+@inner
 def push_entry(hubs: Hubs, linkage: int, hub: int) -> bool:
     """Put the entry held in hubs.held[0] on a hub's heap; return False where that is full.
 
@@ -96,7 +96,7 @@ def push_entry(hubs: Hubs, linkage: int, hub: int) -> bool:
     return True
 
 
-@kernel
+@inner
 def first_entry(hubs: Hubs, linkage: int, hub: int) -> int:
     """Return the place of a hub's first entry, -1 where it has none. Ties: as _is_before."""
     block = hubs.hubs[hub]
@@ -106,7 +106,7 @@ def first_entry(hubs: Hubs, linkage: int, hub: int) -> int:
     return base if block.length > 0 else -1
 
 
-@kernel
+@inner
 def drop_entry(hubs: Hubs, linkage: int, hub: int, place: int) -> None:
     """Take out the entry at `place`, as first_entry gave it.
 

@@ -15,13 +15,13 @@ import numpy as np
 from unsnarl.kernels.adjacency import Adjacency, find, size_of
 from unsnarl.kernels.hub_blocks import EMPTY, N_LIVE, Hubs, give_block, locate, take_block, value_with
 from unsnarl.kernels.hub_order import drop_entry, first_entry, push_entry, sort_run
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner
 
 _AT_ONCE = np.int64(16)
 """Entries whose partners are looked up together."""
 
 
-@kernel
+@inner
 def fill_order(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> None:
     """Put the partners in order anew from the table: one true entry for each.
 
@@ -29,7 +29,7 @@ def fill_order(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> None:
     places before i have their entry. Ties: none.
     """
     start, span = hubs.hubs[hub].start, hubs.hubs[hub].span
-    n = 0
+    n = np.int64(0)
     for i in range(start, start + span):
         x = np.int64(hubs.table[i].slot)
         if x == EMPTY or lists.slots[x].parent != x:
@@ -42,7 +42,7 @@ def fill_order(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> None:
     sort_run(hubs, linkage, hub, n)
 
 
-@kernel
+@inner
 def _put(hubs: Hubs, hub: int, slot: int, value: int) -> None:
     """Set the value of a partner, adding it if need be.
 
@@ -56,7 +56,7 @@ def _put(hubs: Hubs, hub: int, slot: int, value: int) -> None:
     place.value = value
 
 
-@kernel
+@inner
 def _drop_dead(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> None:
     """Take partners that have died out of the hub's table; its order is made anew.
 
@@ -74,7 +74,7 @@ def _drop_dead(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> None:
         place.pushed_value, place.pushed_n_records = value, hubs.order[i].n_records
 
 
-@kernel
+@inner
 def set_partner(hubs: Hubs, linkage: int, hub: int, slot: int, value: int, lists: Adjacency) -> int:
     """Set the value of a partner, adding it if need be; return its place.
 
@@ -89,7 +89,7 @@ def set_partner(hubs: Hubs, linkage: int, hub: int, slot: int, value: int, lists
     return locate(hubs, hub, slot)
 
 
-@kernel
+@inner
 def push_partner(hubs: Hubs, linkage: int, hub: int, place: int, lists: Adjacency) -> None:
     """Give the partner at a place of the table an entry as it is now.
 
@@ -104,7 +104,7 @@ def push_partner(hubs: Hubs, linkage: int, hub: int, place: int, lists: Adjacenc
         fill_order(hubs, linkage, hub, lists)
 
 
-@kernel
+@inner
 def best_partner(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> tuple[int, int, int]:
     """Return (partner, value, entries looked up) of a hub's best pair, partner -1 where it has none.
 
@@ -143,7 +143,7 @@ def best_partner(hubs: Hubs, linkage: int, hub: int, lists: Adjacency) -> tuple[
     return -1, np.int64(0), n_looked_up
 
 
-@kernel
+@inner
 def open_hub(hubs: Hubs, hub: int, degree: int) -> None:
     """Make a slot a hub with an empty table that has room for `degree` partners.
 
@@ -160,7 +160,7 @@ def open_hub(hubs: Hubs, hub: int, degree: int) -> None:
     block.degree, block.at, block.stop, block.length = 0, 0, 0, 0
 
 
-@kernel
+@inner
 def close_hub(hubs: Hubs, hub: int) -> None:
     """Make a slot an ordinary cluster again. Overwrites: start, free, live. Ties: none."""
     give_block(hubs, hubs.hubs[hub].start, hubs.hubs[hub].span)
@@ -171,7 +171,7 @@ def close_hub(hubs: Hubs, hub: int) -> None:
     hubs.live[at], hubs.hubs[last].live_at = last, at
 
 
-@kernel
+@inner
 def widen_hub(hubs: Hubs, linkage: int, hub: int, degree: int, lists: Adjacency) -> None:
     """Move a hub to a block with room for `degree` partners.
 

@@ -69,6 +69,26 @@ def needs_compiling(name: str) -> bool:
     return _cache_folder is not None and not any(_cache_folder.rglob(f"{name}-*.nbi"))
 
 
+def _compile_kernel(function: Function, is_entry: bool) -> Function:
+    # The compiler reads its folder when it decorates; a host program's own setting is put back at once.
+    before = _compiler_config.CACHE_DIR
+    try:
+        if _cache_folder is not None:
+            _compiler_config.CACHE_DIR = str(_cache_folder)
+        compiled: Function = _compile(
+            nogil=True,
+            fastmath=False,
+            error_model="numpy",
+            _nrt=False,
+            no_cfunc_wrapper=True,
+            no_cpython_wrapper=not is_entry,
+            cache=_cache_folder is not None,
+        )(function)
+    finally:
+        _compiler_config.CACHE_DIR = before
+    return compiled
+
+
 def kernel(function: Function) -> Function:
     """Compile a function of arrays: no GIL, no fast-math, kept on disk where that can be had.
 
@@ -76,18 +96,16 @@ def kernel(function: Function) -> Function:
     and merges two
     clusters, the counting alone took four times as long as the merge.
     """
-    # The compiler reads its folder when it decorates; a host program's own setting is put back at once.
-    before = _compiler_config.CACHE_DIR
-    try:
-        if _cache_folder is not None:
-            _compiler_config.CACHE_DIR = str(_cache_folder)
-        cached = _cache_folder is not None
-        compiled: Function = _compile(nogil=True, fastmath=False, error_model="numpy", _nrt=False, cache=cached)(
-            function
-        )
-    finally:
-        _compiler_config.CACHE_DIR = before
-    return compiled
+    return _compile_kernel(function, is_entry=True)
+
+
+def inner(function: Function) -> Function:
+    """Compile a kernel that only kernels call.
+
+    There is no way in from Python, and a call from there ends the process: what it would need to unpack its arguments
+    takes as long to compile as a third of all kernels.
+    """
+    return _compile_kernel(function, is_entry=False)
 
 
 def _name_byte(context: Any, builder: Any, array_type: Any, arguments: Any, item_bytes: int) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from unsnarl.kernels.arrays import Float64, Int32, Int64, Word, Words
-from unsnarl.kernels.jit import kernel, word_at
+from unsnarl.kernels.jit import inner, kernel, word_at
 
 RIGHT, WRONG = 0, -1
 UNIT = 1e9
@@ -39,7 +39,7 @@ def find_texts(words: Words, begin: int, end: int, starts: Int64, lengths: Int64
     return RIGHT if at == stop else WRONG
 
 
-@kernel
+@inner
 def _read_head(words: Words, at: Word, stop: Word) -> tuple[Word, Word]:
     """Return a number of seven bits a byte, and where it ends: after `stop` where it does not.
 

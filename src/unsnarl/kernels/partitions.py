@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unsnarl.kernels.arrays import Bools, Int32, Int64, Word, Words
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 
 N_BAD, N_SELF, N_UNKNOWN, N_EMPTY, N_KEPT, N_TALLIES = 0, 1, 2, 3, 4, 5
 EMPTY = -2
@@ -17,7 +17,7 @@ Columns = tuple[Int32, Int32, Int32]
 """left, right, score"""
 
 
-@kernel
+@inner
 def _key(left: int, right: int) -> int:
     """Return a pair as one word, the smaller record above; never 0 for a pair of two records.
 
@@ -28,7 +28,7 @@ def _key(left: int, right: int) -> int:
     return np.uint64(left) << _U32 | np.uint64(right)
 
 
-@kernel
+@inner
 def _spread(key: int) -> int:
     """Return the bits of a key well mixed, the upper ones best.
 
@@ -39,7 +39,7 @@ def _spread(key: int) -> int:
     return mixed * _ODD
 
 
-@kernel
+@inner
 def _partition_of(given: Columns, i: int, n_bits: int) -> int:
     """Return the partition of a row, or -1 for a row to be left out.
 
@@ -85,7 +85,7 @@ def partition_pairs(given: Columns, n_bits: int, sorted_: Columns, starts: Int64
             new_score[at] = score[i]
 
 
-@kernel
+@inner
 def _bit_of(left: int, right: int, n_bits: int) -> Word:
     """Return the bit of a pair among 2**n_bits.
 
@@ -165,7 +165,7 @@ def mark_tied(component_of: Int32, sizes: Int32, is_tied: Words) -> None:
             is_tied[i >> 6] |= _ONE << np.uint64(i & 63)
 
 
-@kernel
+@inner
 def _bit(bits: Words, i: int) -> Word:
     """Return one of some bits.
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from unsnarl.kernels.arrays import Int64, Records, make_records, take_records
 from unsnarl.kernels.fractions import compare_quotients
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 
 KEY = np.dtype(
     [
@@ -51,7 +51,7 @@ def make_queue(n: int) -> Queue:
     return Queue(take_records(2 * n + 1, KEY), make_records(n, KEY), np.zeros(1, dtype=np.int64))
 
 
-@kernel
+@inner
 def comes_before(a: Records, b: Records) -> bool:
     """Say whether key a comes before key b. Ties: equal keys count as not before."""
     if (a.top | b.top) >> 40 == 0 and (a.bottom | b.bottom) >> 20 == 0:
@@ -69,21 +69,21 @@ def comes_before(a: Records, b: Records) -> bool:
     return a.high < b.high
 
 
-@kernel
+@inner
 def _copy(source: Records, target: Records) -> None:
     """Copy a key."""
     target.top, target.bottom = source.top, source.bottom
     target.low, target.high, target.slot = source.low, source.high, source.slot
 
 
-@kernel
+@inner
 def _is_current(keys: Records, entry: Records) -> bool:
     """Say whether a heap entry is the key its slot has now."""
     key = keys[entry.slot]
     return key.top == entry.top and key.bottom == entry.bottom and key.low == entry.low and key.high == entry.high
 
 
-@kernel
+@inner
 def _sink(heap: Records, length: int, at: int, entry: Records) -> None:
     """Write an entry (no part of the heap) where it belongs at or below place `at`.
 
@@ -106,7 +106,7 @@ def _sink(heap: Records, length: int, at: int, entry: Records) -> None:
     _copy(entry, heap[at])
 
 
-@kernel
+@inner
 def _rise(heap: Records, at: int, entry: Records) -> None:
     """Write an entry (no part of the heap) where it belongs at or above place `at`.
 
@@ -123,7 +123,7 @@ def _rise(heap: Records, at: int, entry: Records) -> None:
     _copy(entry, heap[at])
 
 
-@kernel
+@inner
 def _drop_old(queue: Queue) -> None:
     """Put the heap together anew from the keys slots have now, one entry each.
 
@@ -180,7 +180,7 @@ def drop_first(queue: Queue) -> None:
         _sink(queue.heap, last, 0, queue.heap[last])
 
 
-@kernel
+@inner
 def holds_bound(queue: Queue, slot: int) -> bool:
     """Say whether a slot's key is a bound."""
     return queue.keys[slot].top > 0 and queue.keys[slot].high < 0

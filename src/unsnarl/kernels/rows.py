@@ -8,7 +8,7 @@ from unsnarl.kernels.adjacency import BLOCK, Adjacency, size_of
 from unsnarl.kernels.arrays import Records
 from unsnarl.kernels.fractions import SLACK, compare_quotients
 from unsnarl.kernels.graph import ROW_WIDTH, Graph
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner
 from unsnarl.kernels.linkages import SINGLE, numerator, weight_of_size
 from unsnarl.kernels.queue import BOUND, clear_key, holds_bound, set_key
 
@@ -21,7 +21,7 @@ _AT_ONCE = np.int64(BLOCK)
 """Names asked for together."""
 
 
-@kernel
+@inner
 def _is_worse(match: Records, linkage: int, ratio: float, x: int, value: int, lists: Adjacency) -> bool:
     """Say whether an entry of a row comes after partner x, of that value and ratio. Ties: smaller name first."""
     if match.ratio < ratio * (1.0 - SLACK):
@@ -33,7 +33,7 @@ def _is_worse(match: Records, linkage: int, ratio: float, x: int, value: int, li
     return order < 0 or (order == 0 and lists.clusters[match.partner].name > lists.clusters[x].name)
 
 
-@kernel
+@inner
 def _insert(row: Records, matches: Records, linkage: int, x: int, value: int, lists: Adjacency) -> None:
     """Put partner x into a row where it belongs, if it is among the best ROW_WIDTH so far.
 
@@ -58,14 +58,14 @@ def _insert(row: Records, matches: Records, linkage: int, x: int, value: int, li
     matches[at].partner, matches[at].n_records = x, size
 
 
-@kernel
+@inner
 def _least_ratio(graph: Graph, linkage: int, own_size: int) -> float:
     """Return a ratio below which a pair comes after the pivot: no union of its clusters can come before it."""
     pivot = graph.pivot[0]
     return pivot.top / pivot.bottom * weight_of_size(linkage, own_size) * (1.0 - 2 * SLACK)
 
 
-@kernel
+@inner
 def fill_row(graph: Graph, linkage: int, slot: int, k: int, which: int) -> None:
     """Fill a row from the list just read, leaving out hubs (they cover their pairs) and, if asked, younger clusters.
 
@@ -107,7 +107,7 @@ def fill_row(graph: Graph, linkage: int, slot: int, k: int, which: int) -> None:
         matches[i].birth = clusters[matches[i].partner].birth
 
 
-@kernel
+@inner
 def fill_first_row(graph: Graph, linkage: int, slot: int) -> None:
     """Fill the row of a cluster from its entries as they stand.
 
@@ -136,7 +136,7 @@ def fill_first_row(graph: Graph, linkage: int, slot: int) -> None:
         matches[i].birth = clusters[matches[i].partner].birth
 
 
-@kernel
+@inner
 def offer_pair(graph: Graph, linkage: int, slot: int, x: int, value: int) -> None:
     """Key a slot by its pair with x."""
     clusters, slots = graph.lists.clusters, graph.lists.slots
@@ -145,7 +145,7 @@ def offer_pair(graph: Graph, linkage: int, slot: int, x: int, value: int) -> Non
     set_key(graph.queue, slot, value, bottom, min(a, b), max(a, b))
 
 
-@kernel
+@inner
 def offer_row(graph: Graph, linkage: int, slot: int) -> bool:
     """Key a slot by the first entry of its row that lives, or by the row's bound.
 

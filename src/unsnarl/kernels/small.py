@@ -9,7 +9,7 @@ import numpy as np
 from unsnarl.kernels.arrays import Int32, Int64, Records, make_records
 from unsnarl.kernels.fractions import SLACK
 from unsnarl.kernels.graph import MERGE
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 from unsnarl.kernels.linkages import combine, numerator, weight_of_size
 from unsnarl.kernels.queue import comes_before
 from unsnarl.kernels.quotient import Grouping, Quotient
@@ -43,7 +43,7 @@ def make_square() -> Square:
     )
 
 
-@kernel
+@inner
 def _fill_square(graph: Quotient, pieces: Grouping, piece: int, place: Int32, square: Square) -> None:
     """Write the nodes of a piece and the values between them into the square.
 
@@ -68,7 +68,7 @@ def _fill_square(graph: Quotient, pieces: Grouping, piece: int, place: Int32, sq
             square.values[here] = entries[at].value
 
 
-@kernel
+@inner
 def _find_best(linkage: int, n: int, square: Square) -> tuple[int, int]:
     """Return the two nodes whose pair comes first, (0, 0) where none can merge; merges[0] becomes their merge.
 
@@ -95,7 +95,7 @@ def _find_best(linkage: int, n: int, square: Square) -> tuple[int, int]:
     return first, second
 
 
-@kernel
+@inner
 def _unite_in_square(linkage: int, n: int, kept: int, gone: int, square: Square) -> None:
     """Merge node `gone` into node `kept`; the last node takes the place of `gone`.
 

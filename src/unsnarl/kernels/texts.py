@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unsnarl.kernels.arrays import Int32, Int64, Word, Words
-from unsnarl.kernels.jit import kernel, prefetch, word_at
+from unsnarl.kernels.jit import inner, kernel, prefetch, word_at
 
 N_TEXTS, N_WORDS, MASK, KEY, N_STATE = 0, 1, 2, 3, 4
 AT_ONCE = 256
@@ -75,7 +75,7 @@ class Found(NamedTuple):
     slots: Words
 
 
-@kernel
+@inner
 def _read_word(words: Words, at: Word, n_left: Word) -> Word:
     """Return the next eight bytes from byte `at` as one word; of fewer than eight those that are left, then zeros.
 
@@ -90,7 +90,7 @@ def _read_word(words: Words, at: Word, n_left: Word) -> Word:
     return word
 
 
-@kernel
+@inner
 def _hash_text(words: Words, at: Word, length: Word, state: Int64) -> Word:
     """Return a hash of the `length` bytes from byte `at`, of 32 bits.
 
@@ -114,7 +114,7 @@ def _hash_text(words: Words, at: Word, length: Word, state: Int64) -> Word:
     return (mixed >> _HALF) & np.uint64(state[MASK])
 
 
-@kernel
+@inner
 def _is_text(arena: Words, place: Word, words: Words, at: Word, length: Word) -> bool:
     """Say whether the text at `place` has the `length` bytes from byte `at`.
 
@@ -134,7 +134,7 @@ def _is_text(arena: Words, place: Word, words: Words, at: Word, length: Word) ->
     return word_at(arena, last) == word_at(words, at + last - own)
 
 
-@kernel
+@inner
 def _find_slot(hashed: Word, texts: Texts, spans: Spans, i: int) -> tuple[Word, Word]:
     """Return the slot of text i and what it holds, or the free one where it belongs and 0.
 
@@ -152,7 +152,7 @@ def _find_slot(hashed: Word, texts: Texts, spans: Spans, i: int) -> tuple[Word, 
         slot = (slot + _ONE) & last
 
 
-@kernel
+@inner
 def _add(texts: Texts, spans: Spans, i: int) -> int:
     """Add text i as a new one; return where it begins, or ABSENT without room.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from unsnarl.kernels.arrays import Int32
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner
 
 
-@kernel
+@inner
 def find(parent: Int32, element: int) -> int:
     """Return the element that stands for the set of `element`.
 

@@ -31,14 +31,14 @@ from unsnarl.kernels.bhc.state import (
     State,
 )
 from unsnarl.kernels.bhc.table import find_living, name_beside, set_key, settle
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 
 FINISHED = 0
 GOING_ON = 1
 SHORT_OF_ROOM = 2
 
 
-@kernel
+@inner
 def _join_terms(state: State, a: int, b: int, slot: int) -> None:
     """Write the terms of two slots, counts added up, as those of a new slot; its part grows by what they share.
 
@@ -68,7 +68,7 @@ def _join_terms(state: State, a: int, b: int, slot: int) -> None:
     state.counters[N_ENTRIES] = at
 
 
-@kernel
+@inner
 def write_bars(state: State, slot: int) -> None:
     """Count how many terms of a slot are in how many of its records, and write that after its terms.
 
@@ -93,7 +93,7 @@ def write_bars(state: State, slot: int) -> None:
     state.counters[N_ENTRIES] = at
 
 
-@kernel
+@inner
 def _take_copy(state: State, slot: int, inside: int) -> None:
     """Let the smallest copy of a slot be part of another; the slot is gone with the last one.
 
@@ -121,7 +121,7 @@ def _take_copy(state: State, slot: int, inside: int) -> None:
     set_key(state, slot, NOTHING, -1, -1)
 
 
-@kernel
+@inner
 def _find_band(state: State, n_records: int, n_terms: int) -> int:
     """Return the band of merged clusters of that many records and terms."""
     b = len(state.bands) - 1
@@ -204,14 +204,14 @@ def join_given(state: State, left: Int32, right: Int32, start: int) -> int:
     return len(left)
 
 
-@kernel
+@inner
 def _meets_others(state: State, slot: int) -> bool:
     """Say whether a slot lives and has terms; without, its records must be together, and are with nobody else."""
     what = state.slots[slot]
     return what.copies > 0 and what.n_terms + what.n_lonely > 0
 
 
-@kernel
+@inner
 def _take_in(state: State, slot: int) -> None:
     """Give a slot its row and its place in the index.
 
@@ -229,7 +229,7 @@ def _take_in(state: State, slot: int) -> None:
     settle(state, slot)
 
 
-@kernel
+@inner
 def _look_again(state: State, everywhere: bool) -> None:
     """Scan anew: all slots, or those whose best partner is gone. Only to show what the table and its bounds save.
 

@@ -20,10 +20,10 @@ from unsnarl.kernels.bhc.state import (
     UNLIMITED,
     State,
 )
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner
 
 
-@kernel
+@inner
 def find_step(grid: Int32, extent: int) -> int:
     """Return the place of the largest extent of the grid that is not over `extent`."""
     low, high = 0, len(grid)
@@ -36,7 +36,7 @@ def find_step(grid: Int32, extent: int) -> int:
     return low
 
 
-@kernel
+@inner
 def raise_ceilings(state: State, slot: int) -> None:
     """Let the ceilings, and the limits of its band, cover a slot.
 
@@ -62,7 +62,7 @@ def raise_ceilings(state: State, slot: int) -> None:
         ceilings[i] = max(ceilings[i], brought)
 
 
-@kernel
+@inner
 def find_ceilings(state: State, slot: int) -> None:
     """Write for each band the most that the log odds of a slot with any slot of it can be, if they share nothing.
 
@@ -90,7 +90,7 @@ def find_ceilings(state: State, slot: int) -> None:
         state.counters[HIGHEST] = max(state.counters[HIGHEST], total)
 
 
-@kernel
+@inner
 def _add_to_best(best: Int64, sums: Int64, n_best: int, most: int, found: int) -> int:
     """Put a gain among the `most` largest, best[:n_best] falling, and bring their sums up to date; return how many."""
     if n_best == most:
@@ -109,7 +109,7 @@ def _add_to_best(best: Int64, sums: Int64, n_best: int, most: int, found: int) -
     return n_best + 1
 
 
-@kernel
+@inner
 def _find_family(bands: Records, b: int) -> tuple[int, int, int, int]:
     """Return the end of the bands that have the records of band b, their largest count and numbers of terms."""
     end = b
@@ -124,7 +124,7 @@ def _find_family(bands: Records, b: int) -> tuple[int, int, int, int]:
     return end, most_count, fewest_terms, most_terms
 
 
-@kernel
+@inner
 def _write_tops(tops: Int64, sums: Int64, n_best: int, total: int) -> None:
     """Write the most that 0, 1, ... gains can add, and last that of any number. Overwrites: tops."""
     tops[0] = 0
@@ -133,7 +133,7 @@ def _write_tops(tops: Int64, sums: Int64, n_best: int, total: int) -> None:
     tops[TOPS - 1] = total if n_best == 0 else sums[n_best - 1]
 
 
-@kernel
+@inner
 def find_reach(state: State, slot: int) -> None:
     """Write for each band, and each place of a slot's terms, the most its log odds can be if no rarer term is shared.
 

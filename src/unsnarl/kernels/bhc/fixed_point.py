@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from unsnarl.kernels.arrays import Float64, Int64
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 
 UNITS = 2**30
 """Units in a nat: sums of a hundred million terms' logarithms stay under 2^63."""
@@ -29,7 +29,7 @@ POWERS = 5
 """Terms of the series of ln(1 + x) for x < SMALL: the next one is under the precision of a double."""
 
 
-@kernel
+@inner
 def _twice_artanh(s: float) -> float:
     """Return ln((1 + s) / (1 - s)) for |s| <= 1/3, by its series."""
     square = s * s
@@ -49,7 +49,7 @@ def log_of(x: float) -> float:
     return power * LN_2_HIGH + (power * LN_2_LOW + _twice_artanh((part - 1.0) / (part + 1.0)))
 
 
-@kernel
+@inner
 def _exp_of_minus(x: float) -> float:
     """Return exp(-x) for 0 <= x <= LARGEST, by halving until the series is short."""
     small = -x / 64.0

@@ -12,17 +12,17 @@ import numpy as np
 
 from unsnarl.kernels.arrays import Int32, Int64, Records
 from unsnarl.kernels.bhc.state import BERNOULLI, MODEL, SERIAL, Query, State, Weights
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 
 
-@kernel
+@inner
 def gain(weights: Weights, term: int, count: int, other: int) -> int:
     """Return what a shared term with these counts adds, but for its absent part."""
     row = weights.row_of[term]
     return weights.levels[row + count + other] - weights.levels[row + count] - weights.levels[row + other]
 
 
-@kernel
+@inner
 def absent_gain(absent: Int64, n: int, count: int, other: int) -> int:
     """Return the part of the gain that follows from the records without the term, n in both clusters together."""
     return absent[n - count - other] + absent[n] - absent[n - count] - absent[n - other]
@@ -39,7 +39,7 @@ def absent_part(entries: Records, absent: Int64, what: Records, n: int) -> int:
     return total
 
 
-@kernel
+@inner
 def sum_gains(weights: Weights, entries: Records, counts: Int32, what: Records, n: int) -> int:
     """Return what the shared terms of a pair add.
 
@@ -61,7 +61,7 @@ def sum_gains(weights: Weights, entries: Records, counts: Int32, what: Records, 
     return total
 
 
-@kernel
+@inner
 def fixed_part(query: Query, entries: Records, weights: Weights, what: Records, other: int, serial: int) -> int:
     """Return the log odds of the slot in question, Bernoulli, but for the other cluster's parts and for gains.
 
@@ -78,7 +78,7 @@ def fixed_part(query: Query, entries: Records, weights: Weights, what: Records, 
     return query.memo[other]
 
 
-@kernel
+@inner
 def score_slot(state: State, slot: int, other: int) -> int:
     """Return the log odds of the slot in question with another. Overwrites: memo."""
     left, right, weights, query = state.slots[slot], state.slots[other], state.weights, state.query

@@ -17,7 +17,7 @@ import numpy as np
 from unsnarl.kernels.arrays import Int32, Int64, Records
 from unsnarl.kernels.bhc.odds import absent_part
 from unsnarl.kernels.bhc.state import BERNOULLI, GONE, MODEL, N_INSERTED, Postings, State
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 
 HEAD = 7
 TERM_BITS = 7
@@ -30,13 +30,13 @@ HIGH_BITS, REST_BITS, LEVEL_BITS, LOW_BITS = 6, 6, 7, 12
 LOW_WORD = np.int64(2**32)
 
 
-@kernel
+@inner
 def list_of(postings: Postings, term: int, band: int) -> int:
     """Return the list of a term that clusters of a band are in."""
     return postings.list_of[term] + (band if postings.split[term] else 0)
 
 
-@kernel
+@inner
 def _is_long(state: State, slot: int) -> bool:
     """Say whether a cluster is scored from its slot: it has too many terms, or too large counts or numbers."""
     what = state.slots[slot]
@@ -48,7 +48,7 @@ def _is_long(state: State, slot: int) -> bool:
     return False
 
 
-@kernel
+@inner
 def has_places(state: State, slot: int) -> bool:
     """Say whether a cluster can be put into its lists; else everything must be laid out anew first."""
     what, postings = state.slots[slot], state.postings
@@ -61,7 +61,7 @@ def has_places(state: State, slot: int) -> bool:
     return postings.used[0] + needed <= len(postings.words)
 
 
-@kernel
+@inner
 def _make_place(postings: Postings, at: int, length: int) -> int:
     """Return where the next entry of a list begins; the list moves where it has no room. Overwrites: postings."""
     if postings.stop[at] + length > postings.limit[at]:
@@ -126,7 +126,7 @@ def find_fall(absent: Int64, fall: int, before: int, n: int) -> int:
     return max(total, np.int64(0))
 
 
-@kernel
+@inner
 def insert(state: State, slot: int) -> None:
     """Put a merged cluster into the list of each of its terms.
 
@@ -158,13 +158,13 @@ def insert(state: State, slot: int) -> None:
     state.counters[N_INSERTED] += 1
 
 
-@kernel
+@inner
 def part_at(words: Int32, at: int) -> int:
     """Return the part that the entry at `at` has."""
     return np.int64(words[at + 4]) * LOW_WORD + (np.int64(words[at + 5]) + LOW_WORD // 2)
 
 
-@kernel
+@inner
 def _move(postings: Postings, seen: Int32, one: int, words: Int32, target: int) -> int:
     """Copy the entries of a list whose clusters live to words[target:]; return the end. Overwrites: words, n_in."""
     at, stop = postings.start[one], postings.stop[one]
@@ -181,7 +181,7 @@ def _move(postings: Postings, seen: Int32, one: int, words: Int32, target: int) 
     return target
 
 
-@kernel
+@inner
 def withdraw(state: State, slot: int) -> None:
     """Note that a merged cluster is gone from the lists of its terms; a list with many such is packed.
 

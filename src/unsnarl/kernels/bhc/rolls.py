@@ -17,7 +17,7 @@ import numpy as np
 
 from unsnarl.kernels.arrays import Int32, Records
 from unsnarl.kernels.bhc.state import GONE, Rolls
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 
 LONGEST_BITS = 6
 LONGEST = 2**LONGEST_BITS
@@ -34,7 +34,7 @@ class KindView(NamedTuple):
     sizes: Int32
 
 
-@kernel
+@inner
 def _is_long(view: KindView, kind: int) -> bool:
     """Say whether a kind is scored from its slot."""
     what = view.slots[kind]
@@ -46,7 +46,7 @@ def _is_long(view: KindView, kind: int) -> bool:
     return False
 
 
-@kernel
+@inner
 def roll_of(rolls: Rolls, term: int, band: int) -> int:
     """Return the roll of a term that kinds of a band are in."""
     return rolls.roll_of[term] + (band if rolls.split[term] else 0)
@@ -66,7 +66,7 @@ def count_words(view: KindView, rolls: Rolls) -> None:
             rolls.start[roll + 1] += 2 + (0 if is_long else i)
 
 
-@kernel
+@inner
 def _write_entry(view: KindView, rolls: Rolls, kind: int, i: int, length: int) -> None:
     """Write a kind at the end of the roll of its term at place i, with so many terms. Overwrites: words, stop, n_in."""
     what = view.slots[kind]
@@ -97,7 +97,7 @@ def write_rolls(view: KindView, rolls: Rolls) -> None:
                 _write_entry(view, rolls, kind, length, length)
 
 
-@kernel
+@inner
 def _pack_roll(rolls: Rolls, seen: Int32, roll: int) -> None:
     """Take the kinds that are gone out of a roll; the others keep their order.
 
@@ -121,7 +121,7 @@ def _pack_roll(rolls: Rolls, seen: Int32, roll: int) -> None:
     rolls.n_gone[roll] = 0
 
 
-@kernel
+@inner
 def strike_off(rolls: Rolls, seen: Int32, terms: Records, band: int) -> None:
     """Note that a kind is gone from the rolls of its terms; a roll with many such is packed.
 

@@ -36,10 +36,10 @@ from unsnarl.kernels.bhc.state import (
     State,
 )
 from unsnarl.kernels.bhc.table import find_living, needed, offer
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner
 
 
-@kernel
+@inner
 def _score_and_offer(state: State, slot: int, other: int) -> None:
     """Score a slot, and offer it where it matters. Overwrites: the row of `slot`, seen, counters."""
     state.query.seen[other] = state.counters[SERIAL]
@@ -49,7 +49,7 @@ def _score_and_offer(state: State, slot: int, other: int) -> None:
         offer(state, slot, other, state.slots[other].name, score)
 
 
-@kernel
+@inner
 def _read_roll(state: State, slot: int, start: int, stop: int, first: int, place: int, is_even: bool) -> None:
     """Score the kinds of a roll that are older than a slot, and offer those that matter.
 
@@ -100,7 +100,7 @@ def _read_roll(state: State, slot: int, start: int, stop: int, first: int, place
     state.counters[N_SCORED] += n_scored
 
 
-@kernel
+@inner
 def _meet_kinds(state: State, slot: int) -> None:
     """Score the older kinds that share a term, as far as they can matter.
 
@@ -127,7 +127,7 @@ def _meet_kinds(state: State, slot: int) -> None:
                 need = needed(state, slot)
 
 
-@kernel
+@inner
 def _read_list(state: State, slot: int, start: int, stop: int, term: int, place: int, family: int) -> None:
     """Score the merged clusters of a term's list that are older than a slot, and offer those that matter.
 
@@ -197,7 +197,7 @@ def _read_list(state: State, slot: int, start: int, stop: int, term: int, place:
     state.counters[N_SCORED] += n_scored
 
 
-@kernel
+@inner
 def _meet_clusters(state: State, slot: int) -> None:
     """Score the older merged clusters that share a term, as far as they can matter.
 
@@ -223,7 +223,7 @@ def _meet_clusters(state: State, slot: int) -> None:
                 need = needed(state, slot)
 
 
-@kernel
+@inner
 def _meet_all(state: State, slot: int) -> None:
     """Score all older slots whose band can matter though they share no term, or all there are without the index.
 
@@ -248,7 +248,7 @@ def _meet_all(state: State, slot: int) -> None:
     state.counters[N_READ] += n_live
 
 
-@kernel
+@inner
 def _skip_banned(state: State, slot: int) -> None:
     """Let the slots that must not meet this one count as met; of several bans of one slot, the first is kept.
 
@@ -270,7 +270,7 @@ def _skip_banned(state: State, slot: int) -> None:
     what.last_ban = last
 
 
-@kernel
+@inner
 def begin_query(state: State, slot: int) -> None:
     """Make a slot the one in question. Overwrites: query, serial number. Ties: none."""
     what, query, weights, entries = state.slots[slot], state.query, state.weights, state.entries
@@ -298,7 +298,7 @@ def begin_query(state: State, slot: int) -> None:
         query.sizes[size] = fixed + weights.by_extent[what.extent + size] - weights.by_extent[size]
 
 
-@kernel
+@inner
 def end_query(state: State, slot: int) -> None:
     """Forget the terms of the slot in question. Overwrites: counts, ones. Ties: none."""
     what, query = state.slots[slot], state.query
@@ -308,7 +308,7 @@ def end_query(state: State, slot: int) -> None:
         query.ones[term] = 0
 
 
-@kernel
+@inner
 def scan(state: State, slot: int) -> None:
     """Fill the row of a slot with its best partners among the older ones.
 

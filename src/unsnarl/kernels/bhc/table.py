@@ -18,10 +18,10 @@ from unsnarl.kernels.bhc.state import (
     State,
     Table,
 )
-from unsnarl.kernels.jit import kernel
+from unsnarl.kernels.jit import inner, kernel
 
 
-@kernel
+@inner
 def needed(state: State, slot: int) -> int:
     """Return the least log odds that still matter to a slot: over the floor, and no less than its last match."""
     most = state.options[PARTNERS]
@@ -30,7 +30,7 @@ def needed(state: State, slot: int) -> int:
     return state.table.matches[slot, most - 1].score
 
 
-@kernel
+@inner
 def shares_family(state: State, a: int, b: int) -> bool:
     """Say whether two slots have members of one family. Each turn: they share none of the words before i."""
     for i in range(state.families.shape[1]):
@@ -39,7 +39,7 @@ def shares_family(state: State, a: int, b: int) -> bool:
     return False
 
 
-@kernel
+@inner
 def offer(state: State, slot: int, partner: int, name: int, score: int) -> None:
     """Offer a partner to the row of a slot, unless the two must not meet.
 
@@ -62,7 +62,7 @@ def offer(state: State, slot: int, partner: int, name: int, score: int) -> None:
     row[at].score, row[at].partner, row[at].name = score, partner, name
 
 
-@kernel
+@inner
 def _better(table: Table, a: int, b: int) -> int:
     """Return the one of two slots (-1: none) whose key comes first. Ties: equal keys are bounds; either will do."""
     if a < 0 or b < 0:
@@ -75,7 +75,7 @@ def _better(table: Table, a: int, b: int) -> int:
     return a if one.high <= other.high else b
 
 
-@kernel
+@inner
 def set_key(state: State, slot: int, score: int, low: int, high: int) -> None:
     """Give a slot its key: a pair by its names, a bound (names -1), or NOTHING.
 
@@ -106,7 +106,7 @@ def find_living(state: State, slot: int) -> int:
     return slot
 
 
-@kernel
+@inner
 def name_beside(state: State, partner: int, slot: int) -> int:
     """Return the name a partner has now, -1 where it is gone; a kind can be its own partner while two copies live."""
     what = state.slots[partner]
@@ -115,7 +115,7 @@ def name_beside(state: State, partner: int, slot: int) -> int:
     return np.int64(state.copies[what.next_copy + 1]) if what.copies > 1 else np.int64(-1)
 
 
-@kernel
+@inner
 def settle(state: State, slot: int) -> None:
     """Give a slot the key that follows from what its row still holds: the best partner left, a bound, or none.
 
