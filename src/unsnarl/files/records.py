@@ -66,6 +66,10 @@ class RecordSource(Opened):
             )
         return self.joint_rows
 
+    def guess_count(self) -> int:
+        """Say about how many records there are; 0 where only reading them would tell."""
+        return self.rows.guess_count()
+
     def stream(self, joint: bool, take: Callable[[list[Column]], None]) -> None:
         """Pass the ids on, batch by batch."""
         self.pick_rows(joint).stream(self._select(joint), take)

@@ -10,6 +10,7 @@ import numpy as np
 
 from unsnarl.errors import InputError
 from unsnarl.files.arrow import Column, Table, pack_objects
+from unsnarl.files.delimited import guess_lines
 from unsnarl.files.direct import Take, is_possible
 from unsnarl.files.parts import FrameKind, Part, Scan, Source, explain_failure
 from unsnarl.files.session import Columns, EngineError, Session
@@ -123,6 +124,20 @@ class Rows:
     def count(self, condition: str = "true") -> int:
         """Count the rows that meet a condition."""
         return count_rows(self.session, self.views, condition)
+
+    def count_quickly(self) -> int:
+        """Count the rows where files say it in their footers; 0 where they do not."""
+        return self.count() if self._are_all("read_parquet") else 0
+
+    def guess_count(self) -> int:
+        """Count the rows quickly, or guess from the first lines of a CSV how many there are; 0 where that is no use."""
+        if not self._are_all("read_csv"):
+            return self.count_quickly()
+        paths = [path for view in self.views if view.part.scan is not None for path in view.part.scan.paths]
+        return sum(guess_lines(path) for path in paths)
+
+    def _are_all(self, function: str) -> bool:
+        return all(view.part.scan is not None and view.part.scan.function == function for view in self.views)
 
     def find(self, condition: str, shown: Sequence[str]) -> list[tuple[Any, ...]]:
         """Find the first rows that meet a condition: (part name, row number from 1, the shown columns...)."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import mmap
 import secrets
 import threading
 from typing import Any
@@ -28,10 +30,22 @@ Columns = tuple[Index, Index, Index]
 _GROWTH = 2
 _MAX_WORDS = 2**32
 _FIRST_TEXTS = 1 << 14
+_MOST_EXPECTED = 1 << 23
+_LARGE_BYTES = 1 << 22
+_FULL = 0.75
+"""Share of the slots that may be taken."""
 
 
 def _make_zeros(n_items: int, dtype: Any) -> NDArray[Any]:
-    """Make zeros of 8 bytes each, the first at the beginning of a line of memory."""
+    """Make zeros of 8 bytes each, the first at the beginning of a line of memory.
+
+    Many are put in large pages where the system has them: places all over small ones cost twice as much to look at.
+    """
+    if n_items * 8 >= _LARGE_BYTES and hasattr(mmap, "MADV_HUGEPAGE"):
+        pages = mmap.mmap(-1, n_items * 8, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        with contextlib.suppress(OSError):
+            pages.madvise(mmap.MADV_HUGEPAGE)
+        return np.frombuffer(pages, dtype=dtype)
     array = np.zeros(n_items + kernels.LINE - 1, dtype=dtype)
     first = -(array.ctypes.data // 8) % kernels.LINE
     return array[first : first + n_items]
@@ -60,8 +74,9 @@ def make_room() -> columns.Room:
 class Dictionary:
     """Number texts.
 
-    mask  bits of the hash that are used: fewer make it slow and change nothing, which is what tests want
-    key   of the hash (default: drawn at random); it changes nothing either
+    mask      bits of the hash that are used: fewer make it slow and change nothing, which is what tests want
+    key       of the hash (default: drawn at random); it changes nothing either
+    expected  texts there will be, about: to make room for them at once is cheaper than to make it bit by bit
 
     Several threads may number at a time.
 
@@ -70,15 +85,18 @@ class Dictionary:
     [0, 1, 0]
     """
 
-    def __init__(self, mask: int = 2**64 - 1, key: int | None = None) -> None:
+    def __init__(self, mask: int = 2**64 - 1, key: int | None = None, expected: int = 0) -> None:
         state = np.zeros(kernels.N_STATE, dtype=np.int64)
         state.view(np.uint64)[kernels.MASK] = mask
         state.view(np.uint64)[kernels.KEY] = secrets.randbits(64) if key is None else key
         state[kernels.N_WORDS] = kernels.LINE
+        # Memory that is asked for and not used costs next to nothing, but for the slots, which are all over theirs.
+        n_texts = max(_FIRST_TEXTS, min(expected + expected // 16, _MOST_EXPECTED))
+        n_slots = 1 << int(n_texts / _FULL).bit_length()
         self._texts = kernels.Texts(
-            _make_zeros(_FIRST_TEXTS * 4, np.uint64),
-            np.zeros(_FIRST_TEXTS, dtype=np.int64),
-            np.zeros(_FIRST_TEXTS * 2, dtype=np.uint64),
+            _make_zeros(n_texts * (kernels.LINE if expected else 4), np.uint64),
+            np.zeros(n_texts, dtype=np.int64),
+            _make_zeros(n_slots, np.uint64),
             state,
         )
         self._room = make_room()
@@ -166,7 +184,7 @@ class Dictionary:
             raise ResourceError("The ids are longer, all together, than one run can hold (34 GB).", hint="Split them.")
         if n_texts == len(places):
             places = _stretch(places, _GROWTH * len(places))
-        larger = np.zeros(len(slots) * (2 if 2 * n_texts + 2 > len(slots) else 1), dtype=np.uint64)
+        larger = _make_zeros(len(slots) * (2 if 4 * n_texts + 4 > 3 * len(slots) else 1), np.uint64)
         kernels.move_slots(slots, larger)
         self._texts = kernels.Texts(arena, places, larger, state)
 

@@ -133,7 +133,7 @@ def _compile_prefetch(_: Any, words: Any, place: Any) -> Any:
         number = ir.IntType(32)
         form = ir.FunctionType(ir.VoidType(), [byte.type, number, number, number])
         ask = _declare(builder.module, form, "llvm.prefetch.p0")
-        builder.call(ask, [byte, number(0), number(3), number(1)])
+        builder.call(ask, [byte, number(0), number(2), number(1)])
         return context.get_dummy_value()
 
     return types.void(words, place), generate

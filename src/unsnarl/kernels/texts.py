@@ -45,7 +45,7 @@ class Texts(NamedTuple):
 
     arena   uint64[c]     all texts, c at most 2**32
     places  int64[k]      where each begins; k is how many there is room for
-    slots   uint64[2**b]  at most half of them taken
+    slots   uint64[2**b]  at most three quarters of them taken
     state   int64[N_STATE]   N_TEXTS so far, N_WORDS of the arena in use, MASK: bits of the hash that are used, KEY
     """
 
@@ -163,7 +163,7 @@ def _add(texts: Texts, spans: Spans, i: int) -> int:
     n_words = 1 + (spans.lengths[i] + 7) // 8
     if n_words <= LINE and place % LINE + n_words > LINE:
         place += LINE - place % LINE
-    if number == len(texts.places) or place + n_words > len(texts.arena) or 2 * number + 2 > len(texts.slots):
+    if number == len(texts.places) or place + n_words > len(texts.arena) or 4 * number + 4 > 3 * len(texts.slots):
         return ABSENT
     texts.arena[place] = np.uint64(number) << _HALF | length
     for k in range(place + 1, place + n_words):
