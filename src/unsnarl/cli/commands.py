@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 import sys
 from typing import Any
 
@@ -12,7 +11,7 @@ import click
 import unsnarl
 from unsnarl import api
 from unsnarl.cli.decisions import decisions as decision_commands
-from unsnarl.cli.exits import error_as_dict, print_data, print_json, print_lines, run
+from unsnarl.cli.exits import error_as_dict, leave, print_data, print_json, print_lines, run
 from unsnarl.cli.options import force_option, output_options, settings_options, term_options
 from unsnarl.cli.progress import open_progress
 from unsnarl.errors import GateError
@@ -264,7 +263,4 @@ def demo(out: str, quiet: bool, as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    code = run(commands, sys.argv[1:])
-    # The work is done: Ctrl-C while Python takes itself down must not turn that into something else.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.exit(code)
+    leave(run(commands, sys.argv[1:]))

@@ -144,17 +144,30 @@ class _Scratch:
         self._scratch.remove()
 
 
-def _leave_interrupted(scratch: _Scratch, number: int) -> NoReturn:
-    """End the process now: a kernel still at work in another thread is not waited for."""
+def _ignore_signals() -> None:
     for name in _STOPPING:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    scratch.remove()
-    print_lines(["unsnarl: interrupted." if number == signal.SIGINT else "unsnarl: stopped by the system."])
+
+
+def leave(code: int) -> NoReturn:
+    """End the process now, its work done: for Python to take itself apart would take a fifth of a second.
+
+    Ctrl-C cannot turn the end into something else either.
+    """
+    _ignore_signals()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    os._exit(INTERRUPTED if number == signal.SIGINT else 128 + number)
+    os._exit(code)
+
+
+def _leave_interrupted(scratch: _Scratch, number: int) -> NoReturn:
+    """End the process now: a kernel still at work in another thread is not waited for."""
+    _ignore_signals()
+    scratch.remove()
+    print_lines(["unsnarl: interrupted." if number == signal.SIGINT else "unsnarl: stopped by the system."])
+    leave(INTERRUPTED if number == signal.SIGINT else 128 + number)
 
 
 def _is_importing(frame: FrameType | None) -> bool:

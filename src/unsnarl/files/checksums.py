@@ -71,14 +71,15 @@ def _compare(described: list[dict[str, Any]], expected: dict[str, str], listed_i
         raise InputError(f"{listed_in} does not name all files.", examples=missing, hint="Make the list anew.")
 
 
-_NICE = 19
+_NICE = 19  # the system takes what is more than the most for the most
 
 
 def _give_way() -> None:
     """Let the other threads of this process go first, where a thread can have a priority of its own."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICE)
 
 
 class Described:
