@@ -17,43 +17,71 @@ from unsnarl.term_settings import TermFields, make_term_settings
 if TYPE_CHECKING:
     from unsnarl.decisions.log import Log
     from unsnarl.evaluation.metrics import Evaluation
+    from unsnarl.files.session import Session
     from unsnarl.model import Progress
     from unsnarl.report.demo import Demo
     from unsnarl.report.difference import Difference
-    from unsnarl.report.intake import Asked, Input, Opened
+    from unsnarl.report.intake import Input
     from unsnarl.report.log_requests import Added, LogReport
+    from unsnarl.report.opening import Opened
     from unsnarl.report.profile import InputReport
     from unsnarl.report.result import Result
     from unsnarl.report.term_result import TermResult
     from unsnarl.report.timing import Clock
 
 
-def _read_input(asked: Asked, settings: Settings, clock: Clock, resume: str | None) -> tuple[Input, Opened]:
-    """Read what was given, or take up what an earlier run made of it; the engine's memory is free again afterwards."""
+def _read_input(session: Session, opened: Opened, settings: Settings, clock: Clock, resume: str | None) -> Input:
+    """Read what was opened, or take up what an earlier run made of it; the kernels are there when it returns."""
     from unsnarl import solve
-    from unsnarl.files.decision_sources import read_decisions
-    from unsnarl.files.pairs import read_pairs
-    from unsnarl.files.records import read_records
-    from unsnarl.files.session import Session
-    from unsnarl.report.forecast import share_memory
-    from unsnarl.report.intake import Opened, read_rows
+    from unsnarl.engines.compiling import compile_ahead
+    from unsnarl.report.intake import read_rows
     from unsnarl.report.resuming import load_input, save_input
 
-    with Session(settings.threads, share_memory(settings.memory_limit).engine, settings.temp_dir) as session:
-        with clock.phase("opening"):
-            source = read_pairs(session, asked.pairs, settings)
-            records = None if asked.records is None else read_records(session, asked.records, settings)
-            with solve.collector_at_rest():
-                decided = None if asked.decisions is None else read_decisions(asked.decisions)
-            opened = Opened(source, records, decided)
-            opened.start_checksums(settings.checksums)
-            given = load_input(resume, opened, settings)
+    with compile_ahead() as compiling:
+        given = load_input(resume, opened, settings)
         clock.run("loading kernels", solve.load_kernels)
         if given is None:
             given = read_rows(session, opened, settings, clock)
             if resume is not None:
                 clock.run("keeping for resume", lambda: save_input(resume, opened, settings, given))
-        return given, opened
+        clock.run("compiling", compiling.wait)
+    return given
+
+
+def _link(given: Input, opened: Opened, settings: Settings, clock: Clock, kept: tuple[str | None, Any]) -> Result:
+    """Link what came in, cut, and put together what was found.
+
+    kept  where the work is kept for `resume`, and the RUN before
+    """
+    from unsnarl import dendrogram
+    from unsnarl.files.tables import make_components
+    from unsnarl.model import Clustering
+    from unsnarl.report.findings import make_findings
+    from unsnarl.report.following import name_clusters
+    from unsnarl.report.linking import find_known_merges, link_rest
+    from unsnarl.report.result import Result
+    from unsnarl.report.resuming import load_forest, save_forest
+    from unsnarl.report.reuse import Contents
+    from unsnarl.report.weighing import complete
+
+    resume, previous = kept
+    with clock.phase("counting"):
+        # Clusters are counted when they are known; until then each component is one.
+        whole = Clustering(given.components.component_of)
+        table = make_components(given.ids, given.pairs, given.components, whole, settings.threshold)
+        contents = Contents(given)
+        known = find_known_merges(given, table, contents, settings.linkage, previous)
+    with clock.time("linking"):
+        forest = load_forest(resume, opened, settings)
+        if forest is None:
+            forest = link_rest(given, known, settings.linkage, clock.progress)
+            save_forest(resume, opened, settings, forest)
+    with clock.phase("cutting"):
+        clustering = dendrogram.cut_forest(forest, settings.cut)
+        names = name_clusters(given.ids, clustering, previous, settings.content_ids)
+    found = make_findings(settings, given, table, (forest, clustering), clock.phases)
+    begun, rest = complete(given, replace(found, names=names), contents, clock)
+    return Result(begun, given.kind, rest)
 
 
 def cluster(
@@ -85,44 +113,17 @@ def cluster(
     >>> cluster(rows, cut=0.5).clusters[1]["cluster_size"], cluster(rows, cut=0.8).clusters[1]["cluster_size"]
     (2, 3)
     """
-    from unsnarl import dendrogram
-    from unsnarl.engines.compiling import compile_ahead
-    from unsnarl.files.tables import make_components
-    from unsnarl.model import Clustering
-    from unsnarl.report.findings import make_findings
-    from unsnarl.report.following import name_clusters, refuse_missing
-    from unsnarl.report.intake import Asked
-    from unsnarl.report.linking import find_known_merges, link_rest
-    from unsnarl.report.result import Result
-    from unsnarl.report.resuming import load_forest, save_forest
-    from unsnarl.report.reuse import Contents
+    # The compiler is loaded once the input is open: its checksums are being found meanwhile.
+    from unsnarl.report.opening import Asked, open_input, refuse_missing
     from unsnarl.report.timing import Clock
-    from unsnarl.report.weighing import complete
 
     chosen = make_settings(settings)
     refuse_missing(previous)
     clock = Clock(progress)
-    with compile_ahead() as compiling:
-        kept = None if resume is None else os.fspath(resume)
-        given, opened = _read_input(Asked(pairs, records, decisions), chosen, clock, kept)
-        clock.run("compiling", compiling.wait)
-    with clock.phase("counting"):
-        # Clusters are counted when they are known; until then each component is one.
-        whole = Clustering(given.components.component_of)
-        table = make_components(given.ids, given.pairs, given.components, whole, chosen.threshold)
-        contents = Contents(given)
-        known = find_known_merges(given, table, contents, chosen.linkage, previous)
-    with clock.time("linking"):
-        forest = load_forest(kept, opened, chosen)
-        if forest is None:
-            forest = link_rest(given, known, chosen.linkage, progress)
-            save_forest(kept, opened, chosen, forest)
-    with clock.phase("cutting"):
-        clustering = dendrogram.cut_forest(forest, chosen.cut)
-        names = name_clusters(given.ids, clustering, previous, chosen.content_ids)
-    found = make_findings(chosen, given, table, (forest, clustering), clock.phases)
-    begun, rest = complete(given, replace(found, names=names), contents, clock)
-    return Result(begun, given.kind, rest)
+    kept = None if resume is None else os.fspath(resume)
+    with open_input(Asked(pairs, records, decisions), chosen, clock) as (session, opened):
+        given = _read_input(session, opened, chosen, clock, kept)
+    return _link(given, opened, chosen, clock, (kept, previous))
 
 
 def bhc(
@@ -155,7 +156,8 @@ def bhc(
     ['a', 'a', 'c']
     """
     from unsnarl.bayes.run import load_kernels
-    from unsnarl.report.following import name_clusters, refuse_missing
+    from unsnarl.report.following import name_clusters
+    from unsnarl.report.opening import refuse_missing
     from unsnarl.report.term_decisions import find_clusters, rule_terms
     from unsnarl.report.term_forecast import foretell
     from unsnarl.report.term_intake import TermsAsked, read_input
@@ -197,9 +199,9 @@ def check(
     """
     from unsnarl.files.session import Session
     from unsnarl.report.forecast import find_oversize, forecast_run, share_memory
-    from unsnarl.report.intake import Asked
     from unsnarl.report.log_survey import survey_decisions
     from unsnarl.report.machine import measure_speed
+    from unsnarl.report.opening import Asked
     from unsnarl.report.profile import InputReport
     from unsnarl.report.survey import survey_input
     from unsnarl.report.timing import Clock

@@ -8,9 +8,7 @@ cannot change the answer. A large component is taken in stages (contraction.py).
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl import contraction
+from unsnarl.collector import collector_at_rest
 from unsnarl.contraction import Merges
 from unsnarl.errors import UsageError
 from unsnarl.kernels import heights, jit, linkages, split
@@ -271,22 +270,6 @@ def _in_order(sequences: list[Merges]) -> Merges:
     """Put the merges of independent pieces into the order in which one run over all would have made them."""
     start = np.cumsum([0, *(len(sequence) for sequence in sequences)])
     return interleave(_concatenate(sequences), start)
-
-
-@contextmanager
-def collector_at_rest() -> Iterator[None]:
-    """Let Python's collector rest.
-
-    Compiling makes millions of small objects that live to its end; to look them over again and again would take an
-    eighth of the time.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _smallest_part() -> Part:

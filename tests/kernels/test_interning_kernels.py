@@ -179,6 +179,16 @@ def test_no_repeated_pair_is_beyond_suspicion(pairs, n_bits):
     assert n_met >= len(pairs) - len(set(pairs))
 
 
+class InOrder:
+    """What a sorting has come to."""
+
+    def __init__(self, ids: Ids, order: np.ndarray) -> None:
+        self._found = ids, order
+
+    def wait(self) -> tuple[Ids, np.ndarray]:
+        return self._found
+
+
 @pytest.mark.parametrize("on_conflict", ["error", "max", "mean", "min"])
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
@@ -196,7 +206,7 @@ def test_settled_pairs_are_those_of_the_twin(on_conflict, rows, order, room, cut
         numbered = [(number_of[a], number_of[b], score) for a, b, score in block]
         store.add(*(np.array(c, dtype=np.int32) for c in (zip(*numbered, strict=True) if numbered else ([], [], []))))
     order_of = np.array([number_of[rank] for rank in range(10)], dtype=np.int32)
-    settled = settle(Interned(store, order_of, 10, Ids.of("abcdefghij")), 0.5, on_conflict, threads=2)
+    settled = settle(Interned(store, InOrder(Ids.of("abcdefghij"), order_of), 10), 0.5, on_conflict, threads=2)
     settled.pairs.check()
     settled.components.check()
     pairs, tally = canonical(rows, on_conflict)

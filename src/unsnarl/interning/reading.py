@@ -15,8 +15,9 @@ from unsnarl.errors import ResourceError, UnsnarlError
 from unsnarl.files.arrow import Column, Table
 from unsnarl.files.direct import Addresses
 from unsnarl.files.footers import Group, UnplainError
-from unsnarl.interning.crew import run_side_by_side
+from unsnarl.interning.crew import Crew, run_side_by_side
 from unsnarl.interning.dictionary import Dictionary, make_room
+from unsnarl.interning.given import Engine, PairRows, RecordRows
 from unsnarl.interning.ids import Ids
 from unsnarl.interning.memory import describe, describe_batch
 from unsnarl.interning.pages import GroupReader, refuse_undecodable
@@ -32,75 +33,27 @@ BLOCK_ROWS = 1 << 20
 BATCH_ROWS = 100_000
 
 
-class Engine(Protocol):
-    """What is asked of a session: run SQL, name tables, show it a table of ours."""
+class Sorted(Protocol):
+    """What is asked of `Sorting`."""
 
-    @property
-    def threads(self) -> int:
-        """Processors to use."""
-
-    def register(self, stem: str, frame: object) -> str:
-        """Show SQL a table."""
-
-    def unregister(self, name: str) -> None:
-        """Forget it."""
+    def wait(self) -> tuple[Ids, Index]:
+        """Give the ids in order, and the number each has."""
 
 
-class RecordRows(Protocol):
-    """What is asked of RECORDS."""
+class Sorting:
+    """Put the ids of a dictionary in order, in a thread from now on: nobody asks for the order at once.
 
-    def stream(self, joint: bool, take: Callable[[list[Column]], None]) -> None:
-        """Pass the ids on, batch by batch."""
+    dictionary  takes no more ids
+    """
 
-    def has_numbers(self, joint: bool) -> bool:
-        """Say whether ids come as 64-bit whole numbers, not as texts."""
+    def __init__(self, dictionary: Dictionary) -> None:
+        self._outcome: list[tuple[Ids, Index]] = []
+        self._crew = Crew(lambda _: self._outcome.append(dictionary.sort()), 1, 1)
 
-    def can_scan(self, joint: bool) -> bool:
-        """Say whether `scan` can be used."""
-
-    def scan(self, joint: bool, take: Callable[[int, Addresses], None]) -> None:
-        """Have the ids taken where they lie, by several threads at a time."""
-
-    def find_problems(self, joint: bool = False) -> Sequence[UnsnarlError]:
-        """List null, empty and repeated ids, and files that cannot be read."""
-
-
-class PairRows(Protocol):
-    """What is asked of PAIRS."""
-
-    @property
-    def joint(self) -> bool:
-        """Say whether ids carry the name of their dataset."""
-
-    def count_quickly(self) -> int:
-        """Count the rows where that needs no look at them; 0 where it would."""
-
-    def stream(self, take: Callable[[list[Column]], None]) -> None:
-        """Pass left id, right id and score units (-1: none) on, batch by batch."""
-
-    @property
-    def has_numbers(self) -> bool:
-        """Say whether ids come as 64-bit whole numbers, not as texts."""
-
-    def find_groups(self) -> list[Group]:
-        """List where ids and scores lie in files. Raises UnplainError where the engine must read them."""
-
-    @property
-    def is_distance(self) -> bool:
-        """Say whether a score of 0 is the best."""
-
-    @property
-    def can_scan(self) -> bool:
-        """Say whether `scan` can be used."""
-
-    def scan(self, take: Callable[[int, Addresses], None]) -> None:
-        """Have the same taken where it lies, by several threads at a time."""
-
-    def find_type_problems(self, records: Any) -> Sequence[UnsnarlError]:
-        """List id types that do not go together."""
-
-    def find_row_problems(self, ids_table: str, allow_unknown: bool) -> Sequence[UnsnarlError]:
-        """List rows that break the contract."""
+    def wait(self) -> tuple[Ids, Index]:
+        """Give the ids in order, and the number each has in the dictionary."""
+        self._crew.wait()
+        return self._outcome[0]
 
 
 @dataclass(frozen=True)
@@ -108,21 +61,37 @@ class Interned:
     """Hold PAIRS in numbers of records, by partition, and the ids behind the numbers.
 
     store      the pairs: left and right are numbers of records
-    order      int32[n]  number of the record at each index, which is the rank of its id
+    sorting    of the ids
     n_records  number of records
-    ids        the text ids, by index
+    n_known    records that RECORDS have: their numbers are smaller than those of the others
     tally      n_rows read, n_bad_scores dropped, n_unknown_ids added
-    added      the first of the unknown ids, at most five
     known      finds the numbers of further ids; None once it was let go
     """
 
     store: PairStore
-    order: Index
+    sorting: Sorted
     n_records: int
-    ids: Ids
+    n_known: int = 0
     tally: dict[str, int] = field(default_factory=dict)
-    added: tuple[str, ...] = ()
     known: Dictionary | None = None
+
+    @property
+    def ids(self) -> Ids:
+        """The text ids, by index."""
+        return self.sorting.wait()[0]
+
+    @property
+    def order(self) -> Index:
+        """int32[n], the number of the record at each index, which is the rank of its id."""
+        return self.sorting.wait()[1]
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The first of the ids that RECORDS lack, at most five."""
+        if not self.tally["n_unknown_ids"]:
+            return ()
+        new = np.flatnonzero(self.order >= self.n_known)
+        return tuple(self.ids[int(index)] for index in new[:N_EXAMPLES])
 
     @cached_property
     def _rows(self) -> tuple[Index, Index, Index]:
@@ -319,7 +288,7 @@ def _read_all(
     Raises UnplainError where the engine must.
     """
     adds, groups = how
-    dictionary = Dictionary()
+    dictionary = Dictionary(expected=0 if records is None else records.guess_count())
     if records is not None:
         into.begin("reading records", 0, "")
         _read_records(pairs, records, dictionary, into.tell)
@@ -357,14 +326,11 @@ def intern(
         store.restart()
         read = _read_all(session, pairs, records, into, (adds or into.refuse is not None, None))
     dictionary, n_known, n_rows = read
-    into.begin("sorting ids", 0, "")
     n_bad = int(store.tally[N_BAD])
     is_unknown = store.tally[N_UNKNOWN] or (not adds and len(dictionary) > n_known)
     if is_unknown or store.tally[N_EMPTY] or (n_bad and settings.on_bad_score == "error"):
         _refuse_all(_find_row_problems(session, pairs, dictionary.unsorted(), n_known, adds), into.tell)
-    ids, order = dictionary.sort()
-    new = np.flatnonzero(order >= n_known) if records is not None else np.zeros(0, dtype=np.int64)
-    tally = {"n_rows": n_rows, "n_bad_scores": n_bad, "n_unknown_ids": len(new)}
-    added = tuple(ids[int(index)] for index in new[:N_EXAMPLES])
+    n_known = len(dictionary) if records is None else n_known
+    tally = {"n_rows": n_rows, "n_bad_scores": n_bad, "n_unknown_ids": len(dictionary) - n_known}
     into.finish()
-    return Interned(store, order, len(ids), ids, tally, added, dictionary)
+    return Interned(store, Sorting(dictionary), len(dictionary), n_known, tally, dictionary)

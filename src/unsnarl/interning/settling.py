@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,14 +111,20 @@ class _Settling:
     """Settle the partitions of one store, on several threads. Records go by their numbers here."""
 
     def __init__(self, rows: Interned, keep: int) -> None:
+        self._rows = rows
         self._store = rows.store
         self._keep = keep
         self._lock = threading.Lock()
-        self.rank_of = np.empty(rows.n_records, dtype=np.int32)
-        self.rank_of[rows.order] = np.arange(rows.n_records, dtype=np.int32)
         self.tally = np.zeros(4, dtype=np.int64)
         self.repeated: PairList = []
         self.conflicts: PairList = []
+
+    @cached_property
+    def rank_of(self) -> Index:
+        """The index of each record by its number; waits for the ids to be in order."""
+        rank_of = np.empty(self._rows.n_records, dtype=np.int32)
+        rank_of[self._rows.order] = np.arange(self._rows.n_records, dtype=np.int32)
+        return rank_of
 
     def settle(self, partition: int) -> None:
         """Give every pair of a partition one row."""

@@ -129,6 +129,10 @@ class Findings:
 
     def summary(self) -> Summary:
         """Count what is shown first."""
+        return self._summary
+
+    @cached_property
+    def _summary(self) -> Summary:
         return Summary(
             n_records=len(self.ids),
             n_pairs=int(self.counts["n_pairs"]),
@@ -138,21 +142,34 @@ class Findings:
             notes=self.notes,
         )
 
+    def numbers(self) -> dict[str, Any]:
+        """Give the numbers of the summary as plain dicts and numbers."""
+        return {**self.counts, **summary_as_dict(self.summary())}
+
+    def begin_run(self) -> RunData:
+        """Put together what is at hand of what goes into a RUN: clusters, merges, and all but the counts."""
+        return self.complete(self._take_at_hand())
+
     def run_data(self) -> RunData:
-        """Put everything together that goes into a RUN."""
-        numbers = {name: value for name, value in summary_as_dict(self.summary()).items() if name != "notes"}
-        run = RunData(
+        """Put everything together that goes into a RUN. Cost: O(n)."""
+        components = {**self.component_table, **count_clusters(self.components, self.clustering)}
+        run = dataclasses.replace(self._take_at_hand(), components=components, counts=self._count())
+        return self.complete(run)
+
+    def _count(self) -> dict[str, Any]:
+        return {**self.numbers(), "notes": list(self.notes)}
+
+    def _take_at_hand(self) -> RunData:
+        return RunData(
             clusters=self.cluster_table(),
             merges=make_merges(self.ids, self.forest),
-            components={**self.component_table, **count_clusters(self.components, self.clustering)},
+            components={},
             settings=dataclasses.asdict(self.settings),
             inputs=self.inputs,
-            counts={**self.counts, **numbers, "notes": list(self.notes)},
             phases=self.phases,
             schemas=decided_schemas(SCHEMAS, self.decided),
             more={} if self.decided is None else self.decided.tables(),
         )
-        return self.complete(run)
 
 
 def make_findings(

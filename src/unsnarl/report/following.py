@@ -77,12 +77,6 @@ def read_before(session: Session, run: RunFiles, ids: Ids) -> Before:
     return labels.finish(has_contents, read_retired(session, run))
 
 
-def refuse_missing(previous: str | os.PathLike[str] | None) -> None:
-    """Refuse, before the work starts, a RUN to go on from that is not there or was not finished."""
-    if previous is not None:
-        open_run(previous)
-
-
 def name_clusters(
     ids: IdList, clustering: Clustering, previous: str | os.PathLike[str] | None, has_contents: bool
 ) -> ClusterNames | None:

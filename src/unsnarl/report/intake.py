@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from unsnarl.collector import collector_at_rest
 from unsnarl.files.arrow import pack_objects
 from unsnarl.files.checksums import Described
-from unsnarl.files.decision_sources import DecisionSource
 from unsnarl.files.pairs import BAD_SCORE, PairSource, explain_conflicts
 from unsnarl.files.parts import FrameKind, show
-from unsnarl.files.records import RecordSource
 from unsnarl.files.session import Session, quote_text
 from unsnarl.interning import Ids, Interned, Into, PairStore, Settled, intern, penalise, settle
 from unsnarl.model import Components, Index, Pairs
 from unsnarl.report.forecast import find_oversize, share_memory
-from unsnarl.report.ruling import Register, Ruled, Ruling, apply_ruling, make_ruling
+from unsnarl.report.opening import Opened
+from unsnarl.report.ruling import Ruled, Ruling, apply_ruling
 from unsnarl.report.summary import count_of
 from unsnarl.report.timing import Clock
 from unsnarl.settings import Settings
-from unsnarl.solve import collector_at_rest
 
 
 @dataclass(frozen=True)
@@ -52,57 +49,6 @@ class Input:
     kind: FrameKind
     threads: int
     ruled: Ruled | None = None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Hold what the caller gave, in whatever form: PAIRS, RECORDS and DECISIONS."""
-
-    pairs: Any
-    records: Any = None
-    decisions: Any = None
-
-
-@dataclass
-class Opened:
-    """Hold what was given, opened, and its checksums once they are being found out.
-
-    records    None where there are none
-    decisions  None where there are none
-    """
-
-    pairs: PairSource
-    records: RecordSource | None
-    decisions: DecisionSource | None = None
-    described: Described | None = None
-
-    def rule(self, n_records: int, find: Callable[[NDArray[Any]], Index], settings: Settings) -> Ruling | None:
-        """Work out which decisions apply, and what sources there are; None where there is neither.
-
-        find  gives the number of each of some ids, negative for what is no record
-
-        Raises InputError.
-        """
-
-        def find_all(texts: list[str]) -> Index:
-            packed = np.empty(len(texts), dtype=object)
-            packed[:] = texts
-            return find(packed)
-
-        log = None if self.decisions is None else self.decisions.log
-        return make_ruling(log, self.records, self.pairs.joint, Register(n_records, find_all), settings)
-
-    @property
-    def paths(self) -> list[str]:
-        """All files; empty where anything is not a file."""
-        each = [self.pairs.paths] if self.records is None else [self.pairs.paths, self.records.paths]
-        return [path for paths in each for path in paths] if all(each) else []
-
-    def start_checksums(self, listed_in: str | None) -> Described:
-        """Begin to find the checksums, and to compare them with a list, if there is one."""
-        given = [("pairs", self.pairs), ("records", self.records), ("decisions", self.decisions)]
-        self.described = Described(given, listed_in)
-        return self.described
 
 
 def _refuse_conflicts(source: PairSource, rows: Interned, settled: Settled) -> None:

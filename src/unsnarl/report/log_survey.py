@@ -15,7 +15,7 @@ from unsnarl.files.record_columns import hash_records
 from unsnarl.files.records import RecordSource, read_records
 from unsnarl.files.session import Session
 from unsnarl.model import Index
-from unsnarl.report.intake import Asked
+from unsnarl.report.opening import Asked
 from unsnarl.report.ruling import Register, Ruling, make_ruling
 from unsnarl.settings import Settings
 

@@ -23,7 +23,7 @@ from unsnarl.report.export import format_csv, write_table
 from unsnarl.report.findings import Findings
 from unsnarl.report.forecast import format_bytes, share_memory
 from unsnarl.report.names import say_changes, show_missing
-from unsnarl.report.summary import format_summary, summary_as_dict
+from unsnarl.report.summary import format_summary
 from unsnarl.report.timing import Clock, Later
 from unsnarl.settings import Settings
 
@@ -135,7 +135,7 @@ class Result:
 
     def numbers(self) -> dict[str, Any]:
         """Give the numbers of the summary as plain dicts and numbers."""
-        return {**self.found.counts, **summary_as_dict(self.found.summary()), **self._change_numbers()}
+        return {**self.found.numbers(), **self._change_numbers()}
 
     def _change_numbers(self) -> dict[str, Any]:
         names = self.found.names
@@ -151,12 +151,11 @@ class Result:
         with Clock(progress).phase("writing") as spell:
             engine = share_memory(self.settings.memory_limit).engine
             with Session(self.settings.threads, engine) as session:
-                run = self._begun.run_data()
-                if self._rest is not None:
-                    run = replace(run, rest=self._give_rest)
-                write_run(session, folder, run, force, spell.spent)
+                # What is counted is written last: that is done meanwhile.
+                rest = Later(self._finish)
+                write_run(session, folder, replace(self._begun.begin_run(), rest=rest.wait), force, spell.spent)
 
-    def _give_rest(self) -> RunData:
+    def _finish(self) -> RunData:
         return self.found.run_data()
 
     def write_clusters(self, path: str | os.PathLike[str], force: bool = False) -> None:

@@ -12,7 +12,8 @@ from unsnarl.files.checkpoints import Checkpoints, describe_files
 from unsnarl.files.runs import find_versions
 from unsnarl.interning import Dictionary, Ids, find_indexes
 from unsnarl.model import Components, Forest, Pairs
-from unsnarl.report.intake import Input, Opened, add_ruling
+from unsnarl.report.intake import Input, add_ruling
+from unsnarl.report.opening import Opened
 from unsnarl.settings import Settings
 
 _PHASE = "settled"

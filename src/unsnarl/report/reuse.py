@@ -42,7 +42,10 @@ class Contents:
         component_of = given.components.component_of
         self._names = np.flatnonzero(np.bincount(component_of, minlength=len(given.ids)) >= 2)
         self._given = given
-        self._free = hash_contents(given.ids, given.pairs, given.components)
+
+    @cached_property
+    def _free(self) -> NDArray[Any]:
+        return hash_contents(self._given.ids, self._given.pairs, self._given.components)
 
     def _add(self, constraints: Constraints) -> NDArray[Any]:
         return add_constraints(self._free, self._given.ids, self._given.components, constraints)

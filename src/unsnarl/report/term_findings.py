@@ -72,23 +72,14 @@ class TermFindings(Findings):
         left_out = ("n_pairs", "n_pairs_inside")
         return {**self.counts, **{name: value for name, value in summary.items() if name not in left_out}}
 
-    def run_data(self) -> RunData:
-        """Put everything together that goes into a RUN."""
-        numbers = {name: value for name, value in self.numbers().items() if name not in ("notes", "n_pairs")}
-        tables = self.tables
-        run = RunData(
-            self.cluster_table(),
-            tables["merges"],
-            tables["components"],
-            settings=dataclasses.asdict(self.chosen),
-            inputs=self.inputs,
-            counts={**numbers, "notes": list(self.notes)},
-            phases=self.phases,
-            schemas=decided_schemas(TERM_SCHEMAS, self.decided),
-            method=METHOD,
-            more={} if self.decided is None else self.decided.tables(),
-        )
-        return self.complete(run)
+    def _count(self) -> dict[str, Any]:
+        return {name: value for name, value in super()._count().items() if name != "n_pairs"}
+
+    def _take_at_hand(self) -> RunData:
+        run = super()._take_at_hand()
+        merges, schemas = make_odds_merges(self.ids, self.odds), decided_schemas(TERM_SCHEMAS, self.decided)
+        settings = dataclasses.asdict(self.chosen)
+        return dataclasses.replace(run, merges=merges, schemas=schemas, settings=settings, method=METHOD)
 
     def lines(self) -> list[str]:
         """Lay out what went in, the sizes before and after, what the work cost and how exact it is."""

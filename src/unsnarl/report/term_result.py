@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,10 +49,6 @@ class TermResult(Result):
     def summary(self) -> str:
         """Give the table of sizes, the prior, the work and the exactness as text."""
         return "\n".join([*self.found.lines(), *self._changes()])
-
-    def numbers(self) -> dict[str, Any]:
-        """Give the numbers of the summary as plain dicts and numbers."""
-        return {**self.found.numbers(), **self._change_numbers()}
 
     def linkage(self, component: str | None = None) -> NDArray[np.float64]:  # noqa: ARG002
         """Refuse: log odds fall and rise along a tree, and SciPy's matrix wants distances that only rise."""

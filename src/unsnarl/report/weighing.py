@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl import solve
+from unsnarl.collector import collector_at_rest
 from unsnarl.dendrogram import cut_forest
 from unsnarl.model import Clustering, Components, Constraints, Forest, Pairs
 from unsnarl.report.blocked import Answer, find_blocked
@@ -76,15 +77,13 @@ def add_hashes(found: Findings, hashes: NDArray[np.object_]) -> Findings:
     return replace(found, component_table={**found.component_table, "content_hash": hashes})
 
 
-def complete(
-    given: Input, found: Findings, contents: Contents, clock: Clock
-) -> tuple[Findings, Later[Findings] | None]:
-    """Give what was found, and what it will be once it is known what decisions did; None where there are none."""
+def complete(given: Input, found: Findings, contents: Contents, clock: Clock) -> tuple[Findings, Later[Findings]]:
+    """Give what was found, and what it will be once it is known what components consist of and what decisions did."""
     if given.ruled is None:
-        return add_hashes(found, contents.keys), None
+        return found, Later(lambda: add_hashes(found, contents.keys))
 
     def weigh() -> Findings:
-        with clock.time("weighing decisions"), solve.collector_at_rest():
+        with clock.time("weighing decisions"), collector_at_rest():
             decided, is_unchanged = weigh_decisions(given, found)
             hashes = contents.settle(is_unchanged)
         return add_decided(add_hashes(found, hashes), decided)

@@ -1,0 +1,99 @@
+"""What the caller gave, opened; nothing here loads the compiler, so that checksums begin before that is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsnarl.collector import collector_at_rest
+from unsnarl.files.checksums import Described
+from unsnarl.files.decision_sources import DecisionSource, read_decisions
+from unsnarl.files.pairs import PairSource, read_pairs
+from unsnarl.files.records import RecordSource, read_records
+from unsnarl.files.runs import open_run
+from unsnarl.files.session import Session
+from unsnarl.model import Index
+from unsnarl.report.forecast import share_memory
+from unsnarl.report.ruling import Register, Ruling, make_ruling
+from unsnarl.report.timing import Clock
+from unsnarl.settings import Settings
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Hold what the caller gave, in whatever form: PAIRS, RECORDS and DECISIONS."""
+
+    pairs: Any
+    records: Any = None
+    decisions: Any = None
+
+
+@dataclass
+class Opened:
+    """Hold what was given, opened, and its checksums once they are being found out.
+
+    records    None where there are none
+    decisions  None where there are none
+    """
+
+    pairs: PairSource
+    records: RecordSource | None
+    decisions: DecisionSource | None = None
+    described: Described | None = None
+
+    def rule(self, n_records: int, find: Callable[[NDArray[Any]], Index], settings: Settings) -> Ruling | None:
+        """Work out which decisions apply, and what sources there are; None where there is neither.
+
+        find  gives the number of each of some ids, negative for what is no record
+
+        Raises InputError.
+        """
+
+        def find_all(texts: list[str]) -> Index:
+            packed = np.empty(len(texts), dtype=object)
+            packed[:] = texts
+            return find(packed)
+
+        log = None if self.decisions is None else self.decisions.log
+        return make_ruling(log, self.records, self.pairs.joint, Register(n_records, find_all), settings)
+
+    @property
+    def paths(self) -> list[str]:
+        """All files; empty where anything is not a file."""
+        each = [self.pairs.paths] if self.records is None else [self.pairs.paths, self.records.paths]
+        return [path for paths in each for path in paths] if all(each) else []
+
+    def start_checksums(self, listed_in: str | None) -> Described:
+        """Begin to find the checksums, and to compare them with a list, if there is one."""
+        given = [("pairs", self.pairs), ("records", self.records), ("decisions", self.decisions)]
+        self.described = Described(given, listed_in)
+        return self.described
+
+
+def refuse_missing(previous: str | os.PathLike[str] | None) -> None:
+    """Refuse, before the work starts, a RUN to go on from that is not there or was not finished."""
+    if previous is not None:
+        open_run(previous)
+
+
+@contextmanager
+def open_input(asked: Asked, settings: Settings, clock: Clock) -> Iterator[tuple[Session, Opened]]:
+    """Open what was given, and begin to find its checksums; the engine's memory is free again afterwards.
+
+    Raises InputError.
+    """
+    with Session(settings.threads, share_memory(settings.memory_limit).engine, settings.temp_dir) as session:
+        with clock.phase("opening"):
+            source = read_pairs(session, asked.pairs, settings)
+            records = None if asked.records is None else read_records(session, asked.records, settings)
+            with collector_at_rest():
+                decisions = None if asked.decisions is None else read_decisions(asked.decisions)
+            opened = Opened(source, records, decisions)
+            opened.start_checksums(settings.checksums)
+        yield session, opened
