@@ -29,6 +29,7 @@ SCHEMA = 1
 """Version of the JSON that --json prints; a field may be added without a new version, none is taken away."""
 
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ROOM = ("can't start new thread", "failed to map segment", "Cannot allocate memory")
 _DEBUG = "UNSNARL_DEBUG"
 
 _STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -75,6 +76,13 @@ def _class_names(error: BaseException) -> set[str]:
     return {kind.__name__ for kind in type(error).__mro__}
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    """Say whether memory ran out, whoever noticed: Python, the engine, or who wanted a thread or a library."""
+    said = f"{error} {error.__context__}"
+    no_room = isinstance(error, (RuntimeError, OSError, ImportError)) and any(words in said for words in _NO_ROOM)
+    return isinstance(error, MemoryError) or "OutOfMemoryException" in _class_names(error) or no_room
+
+
 def translate(error: Exception) -> UnsnarlError:
     """Put any exception into the words and the exit code of an UnsnarlError."""
     if isinstance(error, UnsnarlError):
@@ -82,8 +90,7 @@ def translate(error: Exception) -> UnsnarlError:
     if isinstance(error, click.ClickException):
         return UsageError(error.format_message())
     text = str(error)
-    no_thread = isinstance(error, RuntimeError) and "can't start new thread" in text
-    if isinstance(error, MemoryError) or "OutOfMemoryException" in _class_names(error) or no_thread:
+    if _is_out_of_memory(error):
         hint = "Give it more with --memory-limit, or use a machine that has more."
         return ResourceError(f"Memory ran out. {text}".strip(), hint=hint)
     if (isinstance(error, OSError) and error.errno in _FULL_DISK) or "No space left on device" in text:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from unsnarl.errors import ResourceError
+
 if sys.platform != "win32":
     import resource
 
@@ -131,3 +133,20 @@ def peak_memory_bytes() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts in kilobytes of 1024, macOS in bytes.
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+LEAST_BYTES = 1_000_000_000
+"""Addresses that the libraries need to be loaded at all; with fewer some of them end the process without a word."""
+
+
+def refuse_narrow() -> None:
+    """Refuse to begin where the system lets this process have too few addresses (`ulimit -v`). Raises ResourceError."""
+    if sys.platform == "win32":
+        return
+    allowed = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if allowed not in (-1, resource.RLIM_INFINITY) and allowed < LEAST_BYTES:
+        raise ResourceError(
+            f"The system lets this process have {allowed / 1e6:,.0f} MB of memory addresses; it needs "
+            f"{LEAST_BYTES / 1e6:,.0f} MB to begin with.",
+            hint="Raise the limit: ulimit -v unlimited.",
+        )

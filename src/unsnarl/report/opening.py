@@ -20,6 +20,7 @@ from unsnarl.files.runs import open_run
 from unsnarl.files.session import Session
 from unsnarl.model import Index
 from unsnarl.report.forecast import share_memory
+from unsnarl.report.machine import refuse_narrow
 from unsnarl.report.ruling import Register, Ruling, make_ruling
 from unsnarl.report.timing import Clock
 from unsnarl.settings import Settings
@@ -88,6 +89,7 @@ def open_input(asked: Asked, settings: Settings, clock: Clock) -> Iterator[tuple
 
     Raises InputError.
     """
+    refuse_narrow()
     with Session(settings.threads, share_memory(settings.memory_limit).engine, settings.temp_dir) as session:
         with clock.phase("opening"):
             source = read_pairs(session, asked.pairs, settings)
