@@ -6,6 +6,7 @@ python -m benchmarks.bhc '{"set": "synthetic", "n_records": 20000}'     measures
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import statistics
 import subprocess
@@ -20,6 +21,13 @@ from benchmarks import bhc_peers
 from benchmarks.measure import _held_and_reset, _peak
 from benchmarks.tables import megabytes, seconds, table
 from benchmarks.term_sets import EXAMPLES, FIELDS, adjusted_rand, read_truth, synthetic
+from unsnarl.bayes.recipe import Plan, TermAgglomeration
+from unsnarl.bayes.run import Outcome, choose_prior, cluster_terms
+from unsnarl.model import Terms
+from unsnarl.odds_forest import cut_odds_forest
+from unsnarl.report.term_decisions import rule_terms
+from unsnarl.report.term_intake import TermsAsked, read_input
+from unsnarl.term_settings import TermSettings
 
 Spec = dict[str, Any]
 LONGEST_SECONDS = 1800
@@ -39,6 +47,8 @@ SMALL_IDEAS = {
     "`--naive`: with nothing": "table,deferral,index,duplicates,skipping,partners",
 }
 PROOF = "every merge held against all pairs alive, scored from scratch"
+N_HISTORICAL = 50_578
+SWITCHES = ("deferral", "duplicates", "skipping", "partners")
 GROWTH = (1000, 10_000, 100_000, 1_000_000)
 
 
@@ -52,44 +62,49 @@ def measure(spec: Spec) -> dict[str, Any]:
         return _measure_proof(spec)
     if spec["set"] == "synthetic":
         return _measure_synthetic(spec)
-    return _measure_example(spec)
+    return _measure_switches(spec) if "without" in spec else _measure_example(spec)
 
 
-def _measure_synthetic(spec: Spec) -> dict[str, Any]:
-    """Time the engine alone on generated records."""
-    from unsnarl.bayes.run import cluster_terms
-    from unsnarl.odds_forest import cut_odds_forest
-    from unsnarl.term_settings import TermSettings
-
-    settings = TermSettings(model=spec.get("model", "multinomial"), without=spec.get("without") or None)
+def _time_engine(terms: Terms, settings: TermSettings) -> tuple[Outcome, dict[str, Any]]:
+    """Time the engine alone."""
     cluster_terms(synthetic(300).terms, settings)
-    given = synthetic(spec["n_records"])
     held = _held_and_reset()
     started, worked = time.perf_counter(), time.process_time()
-    outcome = cluster_terms(given.terms, settings)
+    outcome = cluster_terms(terms, settings)
     cpu, wall = time.process_time() - worked, time.perf_counter() - started
     peak = _peak()
-    clusters = cut_odds_forest(outcome.forest, 0.0, "stop").cluster_of
     merges = b"".join(getattr(outcome.forest, name).tobytes() for name in ("left", "right", "log_odds"))
-    return {
+    return outcome, {
         "seconds": wall,
         "cpu_seconds": cpu,
         "peak_bytes": peak,
         "beyond_input_bytes": peak - held,
-        "n_clusters": len(np.unique(clusters)),
-        "adjusted_rand": adjusted_rand(clusters, given.entity),
         "merges": hashlib.sha256(merges).hexdigest()[:16],
         "is_exact": outcome.is_exact,
         **outcome.counters,
     }
 
 
+def _measure_synthetic(spec: Spec) -> dict[str, Any]:
+    """Time the engine on generated records."""
+    settings = TermSettings(model=spec.get("model", "multinomial"), without=spec.get("without") or None)
+    given = synthetic(spec["n_records"])
+    outcome, found = _time_engine(given.terms, settings)
+    clusters = cut_odds_forest(outcome.forest, 0.0, "stop").cluster_of
+    found |= {"n_clusters": len(np.unique(clusters)), "adjusted_rand": adjusted_rand(clusters, given.entity)}
+    return found
+
+
+def _measure_switches(spec: Spec) -> dict[str, Any]:
+    """Time the engine on the fields of real records, with some ideas switched off."""
+    settings = TermSettings(fields=FIELDS[spec["set"]], model=spec["model"], without=spec["without"] or None)
+    records = str(EXAMPLES / spec["set"] / "records.csv")
+    return _time_engine(read_input(TermsAsked(records), settings, rule_terms).terms, settings)[1]
+
+
 def _measure_proof(spec: Spec) -> dict[str, Any]:
     """Say whether the merges are those of scoring all pairs before each merge, as the naive switch does."""
     from benchmarks.bhc_proof import hold_against_all_pairs
-    from unsnarl.bayes.recipe import Plan, TermAgglomeration
-    from unsnarl.bayes.run import choose_prior
-    from unsnarl.term_settings import TermSettings
 
     terms = synthetic(spec["n_records"]).terms
     prior, _ = choose_prior(terms, TermSettings())
@@ -185,6 +200,8 @@ def _cases(name: str, quick: bool) -> list[tuple[str, Spec]]:
             # BHClustering has no Bernoulli model, and would be at 80 records for minutes.
             if code != "BHClustering" or (model == "multinomial" and n < 80)
         ]
+    if name == "bhc-switches":
+        return _list_switches(quick)
     rows = []
     for example in ["febrl3"] if quick else ["febrl3", "historical50k"]:
         rows += [
@@ -197,8 +214,20 @@ def _cases(name: str, quick: bool) -> list[tuple[str, Spec]]:
     return rows
 
 
+def _list_switches(quick: bool) -> list[tuple[str, Spec]]:
+    """List combinations of switches: all that keep the index, and that without it."""
+    some = [ideas for k in range(5) for ideas in itertools.combinations(SWITCHES, k)]
+    rows = []
+    for model in ("multinomial", "bernoulli"):
+        for ideas in some[:2] if quick else [*some, ("index",)]:
+            label = f"{model}, {'without ' + ', '.join(ideas) if ideas else 'all of them'}"
+            rows.append((label, {"set": "historical50k", "model": model, "without": ",".join(ideas)}))
+    return rows
+
+
 TITLES = {
     "bhc-ideas": "Bayesian clustering: what each idea saves",
+    "bhc-switches": "Bayesian clustering: every combination of switches on 50,578 real records",
     "bhc-growth": "Bayesian clustering: growth",
     "bhc-real": "Bayesian clustering: real records by their fields",
     "bhc-peers": "Bayesian clustering: other codes, on small dense sets",
@@ -223,7 +252,7 @@ def _millions(value: int) -> str:
 def _rows_of_ideas(cases: list[dict[str, Any]]) -> list[list[str]]:
     rows, same_as = [], {}
     for case in cases:
-        found, n_records = case["found"], case["spec"]["n_records"]
+        found, n_records = case["found"], case["spec"].get("n_records", N_HISTORICAL)
         if "note" in found:
             rows.append([case["label"], f"{n_records:,}", found["note"], "", "", "", ""])
             continue
@@ -231,7 +260,7 @@ def _rows_of_ideas(cases: list[dict[str, Any]]) -> list[list[str]]:
             rows.append([case["label"], f"{n_records:,}", seconds(found["cpu_seconds"]), _millions(found["n_pairs"])])
             rows[-1] += ["", "", "yes" if found["is_greedy"] else "no"]
             continue
-        first = same_as.setdefault(n_records, found["merges"])
+        first = same_as.setdefault((n_records, case["spec"].get("model")), found["merges"])
         work = [_millions(found[name]) for name in ("n_candidates_scored", "n_postings_read")]
         rows.append([case["label"], f"{n_records:,}", seconds(found["cpu_seconds"]), *work, f"{found['n_scans']:,}"])
         rows[-1].append("yes" if found["merges"] == first else "no")
@@ -254,7 +283,7 @@ def show_table(name: str, result: dict[str, Any]) -> str:
     cases = result["cases"]
     if name == "bhc-peers":
         return table(["", "time", "merges as unsnarl's"], _rows_of_peers(cases))
-    if name == "bhc-ideas":
+    if name in ("bhc-ideas", "bhc-switches"):
         head = ["", "records", "processor time", "candidates scored", "entries read", "scans", "same merges"]
         return table(head, _rows_of_ideas(cases))
     rows = []

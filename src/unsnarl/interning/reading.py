@@ -47,8 +47,15 @@ class Sorting:
     """
 
     def __init__(self, dictionary: Dictionary) -> None:
+        self._dictionary: Dictionary | None = dictionary
         self._outcome: list[tuple[Ids, Index]] = []
-        self._crew = Crew(lambda _: self._outcome.append(dictionary.sort()), 1, 1)
+        self._crew = Crew(self._sort, 1, 1)
+
+    def _sort(self, _: int) -> None:
+        assert self._dictionary is not None
+        self._outcome.append(self._dictionary.sort())
+        # What only looks texts up may go.
+        self._dictionary = None
 
     def wait(self) -> tuple[Ids, Index]:
         """Give the ids in order, and the number each has in the dictionary."""

@@ -203,24 +203,30 @@ def allowed_bytes(memory_limit: str | None) -> int:
 class Shares:
     """Say how the memory of a run is divided while PAIRS are read.
 
-    engine       what DuckDB may hold, as it reads it; None: its own default
+    engine       what DuckDB may hold as it reads; None: its own default
+    writer       what it may hold as it writes, when all that was found is held too; likewise
     store_bytes  what pairs may take before they go to disk
     """
 
     engine: str | None
+    writer: str | None
     store_bytes: int
+
+
+def _say_megabytes(n_bytes: int) -> str:
+    return f"{max(64_000_000, n_bytes) // 1_000_000}MB"
 
 
 def share_memory(memory_limit: str | None) -> Shares:
     """Divide the memory of a run between the engine and the pairs; the ids take what they need.
 
     >>> share_memory("1GB")
-    Shares(engine='400MB', store_bytes=150000000)
+    Shares(engine='400MB', writer='250MB', store_bytes=150000000)
     """
     allowed = allowed_bytes(memory_limit)
     if not allowed:
-        return Shares(None, 2**62)
-    return Shares(f"{max(64_000_000, allowed * 2 // 5) // 1_000_000}MB", allowed * 3 // 20)
+        return Shares(None, None, 2**62)
+    return Shares(_say_megabytes(allowed * 2 // 5), _say_megabytes(allowed // 4), allowed * 3 // 20)
 
 
 def find_oversize(n_records: int, n_pairs: int, memory_limit: str | None) -> ResourceError | None:

@@ -149,10 +149,12 @@ class Result:
         Raises InputError where the folder exists and `force` is not given.
         """
         with Clock(progress).phase("writing") as spell:
-            engine = share_memory(self.settings.memory_limit).engine
+            engine = share_memory(self.settings.memory_limit).writer
             with Session(self.settings.threads, engine) as session:
-                # What is counted is written last: that is done meanwhile.
+                # What is counted is written last: that is done meanwhile, or before where memory is short.
                 rest = Later(self._finish)
+                if self.settings.memory_limit is not None:
+                    rest.wait()
                 write_run(session, folder, replace(self._begun.begin_run(), rest=rest.wait), force, spell.spent)
 
     def _finish(self) -> RunData:
