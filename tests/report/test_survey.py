@@ -55,7 +55,7 @@ def test_good_pairs_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_pairs_that_memory_has_no_room_for_go_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [{"id_l": f"a{i}", "id_r": f"a{i + 1}", "score": i % 10 / 10} for i in range(50)]
     expected = unsnarl.check(rows).facts
-    monkeypatch.setattr(survey, "share_memory", lambda _: forecast.Shares(None, 0))
+    monkeypatch.setattr(survey, "share_memory", lambda _: forecast.Shares(None, None, 0))
     assert unsnarl.check(rows, temp_dir=str(tmp_path)).facts == expected
     assert os.listdir(tmp_path) == []
 
