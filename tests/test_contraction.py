@@ -32,11 +32,14 @@ def test_pieces_stay_inside_components_that_a_higher_threshold_made(many_stages:
             assert_equals_twin(seeded_graph(seed, "random", scores, 12), linkage, threshold=0.8)
 
 
-def whole(graph: Graph, linkage: str = "average") -> tuple[solve.Part, contraction.Quotient]:
+def whole(graph: Graph, linkage: str = "average", n_ranges: int = 1) -> tuple[solve.Part, contraction.Quotient]:
     """Make the graph of a graph's first part: of all its components, where they are small."""
     pairs = as_pairs(graph)
     part = solve.split_components(pairs, solve.find_components(pairs, WHOLE))[0]
-    return part, contraction.whole_graph(part.view, solve.LINKAGE_CODES[linkage])[0]
+    made = contraction.Whole(part.view, solve.LINKAGE_CODES[linkage], n_ranges)
+    for i in reversed(range(n_ranges)):
+        made.write(i)
+    return part, made.graph
 
 
 def rows_of(graph: contraction.Quotient) -> dict[int, dict[int, int]]:
@@ -52,23 +55,25 @@ def rows_of(graph: contraction.Quotient) -> dict[int, dict[int, int]]:
     return rows
 
 
-def test_whole_graph_has_each_pair_twice() -> None:
+@pytest.mark.parametrize("n_ranges", [1, 2, 7])
+def test_whole_graph_has_each_pair_twice(n_ranges: int) -> None:
     for n_records in (12, 40):
         pairs, _ = graph = seeded_graph(1, "cliques", "distinct", n_records)
-        part, found = whole(graph)
+        part, found = whole(graph, n_ranges=n_ranges)
         members = set(part.view.members.tolist())
         wanted = {(a, b): s for a, b, s in pairs if s > 0 and a in members}
         assert {(a, b): s for a, row in rows_of(found).items() for b, s in row.items() if a < b} == wanted
 
 
-def test_whole_graph_of_many_blocks() -> None:
+@pytest.mark.parametrize("n_ranges", [1, 2])
+def test_whole_graph_of_many_blocks(n_ranges: int) -> None:
     """More records than a block has: half of the entries are put aside first."""
-    n_records = 3 * split.BLOCK_NODES // 2
+    n_records = 5 * split.BLOCK_NODES // 2
     rng = np.random.default_rng(3)
     ends = np.sort(rng.choice(n_records, size=(4000, 2)), axis=1)
     chain = [(i, i + 1, 900_000_000) for i in range(n_records - 1)]
     other = {(int(a), int(b)): int(a) + 1 for a, b in ends if b > a + 1}
-    _, found = whole((sorted(chain + [(a, b, s) for (a, b), s in other.items()]), n_records))
+    _, found = whole((sorted(chain + [(a, b, s) for (a, b), s in other.items()]), n_records), n_ranges=n_ranges)
     rows = rows_of(found)
     assert sum(map(len, rows.values())) == 2 * (n_records - 1 + len(other))
     assert all(rows[a][b] == s for (a, b), s in other.items())

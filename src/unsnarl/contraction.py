@@ -1,6 +1,6 @@
 """Take a large component in stages: break it up, solve the pieces, contract what they leave, and again.
 
-    whole_graph --> break_up --> (agglomerate the pieces up to a pivot) --> Contraction --> break_up --> ...
+    Whole --> break_up --> (agglomerate the pieces up to a pivot) --> Contraction --> break_up --> ...
 
 A merge at or before a pivot key needs a pair at or before it between the two clusters (docs/methods/average-linkage.md,
 "In stages"). So the components of those pairs are independent up to the pivot: they are solved side by side, each in
@@ -80,23 +80,36 @@ def _empty_graph(n_nodes: int, entries: Any) -> Quotient:
     )
 
 
-def whole_graph(part: split.Part, linkage: int) -> tuple[Quotient, Any]:
-    """Make the graph of the records of a part, each a cluster of its own; return it, and room for a smaller graph.
+class Whole:
+    """Make the graph of the records of a part, each a cluster of its own, a range of nodes at a time.
 
-    Cost: O(k + m) time; 24 bytes a pair, and as much again, half of it not touched, for more than BLOCK_NODES records.
+    part      the records
+    n_ranges  how many ranges; a pair is looked at for each of them
+
+    Cost: O(k + m) time; 24 bytes a pair, and as much again, half of it not touched, for ranges of more than BLOCK_NODES
+    records.
     """
-    n_nodes = len(part.members)
-    n_entries = np.zeros(n_nodes, dtype=np.int32)
-    split.count_entries(part, n_entries)
-    entries = _make_entries(int(n_entries.sum(dtype=np.int64)))
-    aside = take_records(len(entries) if n_nodes > split.BLOCK_NODES else 0, quotient.ENTRY)
-    made = _empty_graph(n_nodes, entries)
-    made.names[:] = part.members
-    made.first[1:] = np.cumsum(n_entries[:-1], dtype=np.int64)
-    stop = made.first[:: split.BLOCK_NODES].copy()
-    split.write_entries(part, linkage, made, aside, stop)
-    split.fetch_entries(linkage, made, aside, stop)
-    return made, aside
+
+    def __init__(self, part: split.Part, linkage: int, n_ranges: int) -> None:
+        self._part = part
+        self._linkage = linkage
+        n_nodes = len(part.members)
+        n_entries = np.zeros(n_nodes, dtype=np.int32)
+        split.count_entries(part, n_entries)
+        self.graph = _empty_graph(n_nodes, _make_entries(int(n_entries.sum(dtype=np.int64))))
+        self.graph.names[:] = part.members
+        self.graph.first[1:] = np.cumsum(n_entries[:-1], dtype=np.int64)
+        self._bounds = np.linspace(0, n_nodes, n_ranges + 1).astype(np.int64)
+        is_far = np.diff(self._bounds).max() > split.BLOCK_NODES
+        self.room = take_records(len(self.graph.entries) if is_far else 0, quotient.ENTRY)
+        """Entries that may be overwritten once all is written."""
+
+    def write(self, i: int) -> None:
+        """Write the rows of range i."""
+        start, stop = self._bounds[i : i + 2]
+        ends = self.graph.first[start : stop : split.BLOCK_NODES].copy()
+        split.write_entries(self._part, self._linkage, self.graph, self.room, ends, self._bounds[i : i + 2])
+        split.fetch_entries(self._linkage, self.graph, self.room, ends, int(start))
 
 
 def make_couple() -> Quotient:
@@ -330,7 +343,9 @@ def _find_roots(parent: Index) -> Index:
 def load_kernels(part: split.Part) -> Merges:
     """Load the kernels that break up and contract, or compile them, on a small part; return its merges."""
     linkage = linkages.AVERAGE
-    found, room = whole_graph(part, linkage)
+    whole = Whole(part, linkage, 1)
+    whole.write(0)
+    found, room = whole.graph, whole.room
     together = np.zeros(len(found.names), dtype=np.int32)
     keys = _find_first_keys(found, linkage)
     quotient.connect_up_to(found, linkage, keys[[0, 0]].view(np.recarray), together)

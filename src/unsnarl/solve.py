@@ -44,6 +44,9 @@ PART_PAIRS = 50_000
 LARGE_PAIRS = 100_000
 """A component with this many pairs is worth taking in stages."""
 
+N_WRITERS = 2
+"""Ranges of records whose rows are written side by side: each looks at all pairs."""
+
 N_RANGES = 4
 """Ranges of nodes that are contracted side by side."""
 
@@ -206,27 +209,30 @@ class Solution:
         many = [Agglomeration(partial(pieces.cut, i), self._linkage, pieces.pivot) for i in range(len(pieces.parts))]
         return [*few, *many]
 
-    def _begin(self) -> tuple[Quotient, Any, Merges]:
-        """Make the graph of the part, of records or of those that must be together.
-
-        Returns room for a smaller graph, too, and the merges behind it.
-        """
-        view, must_of, is_weighted = self.part.view, self.part.must_of, self._linkage == linkages.WEIGHTED
-        ties = contraction.unite_tied(view.members, must_of, SCORE_UNITS << 32 if is_weighted else SCORE_UNITS)
-        if not len(ties):
-            return *contraction.whole_graph(view, self._linkage), ties
+    def _unite_tied(self) -> tuple[int, Merges]:
+        """Return the linkage to begin with, and the merges of what must be together."""
+        is_weighted = self._linkage == linkages.WEIGHTED
+        units = SCORE_UNITS << 32 if is_weighted else SCORE_UNITS
+        ties = contraction.unite_tied(self.part.view.members, self.part.must_of, units)
         # Weighted linkage begins with the means, whatever the order in which records came together.
-        linkage = linkages.AVERAGE if is_weighted else self._linkage
-        found, room = contraction.whole_graph(view, linkage)
-        smaller = contraction.Contraction(found, linkage, ties, 1, room)
+        return linkages.AVERAGE if is_weighted and len(ties) else self._linkage, ties
+
+    def _contract_tied(self, whole: contraction.Whole, linkage: int, ties: Merges) -> tuple[Quotient, Any]:
+        """Make the graph of what must be together; returns room for a smaller graph, too."""
+        if not len(ties):
+            return whole.graph, whole.room
+        smaller = contraction.Contraction(whole.graph, linkage, ties, 1, whole.room)
         smaller.write(0)
-        if is_weighted:
+        if self._linkage == linkages.WEIGHTED:
             contraction.spread_evenly(smaller.contracted)
-        return smaller.contracted, found.entries, ties
+        return smaller.contracted, whole.graph.entries
 
     def _components(self) -> Iterator[Sequence[Task]]:
         """Solve the components of a part as they are."""
-        found, _, ties = self._begin()
+        linkage, ties = self._unite_tied()
+        whole = contraction.Whole(self.part.view, linkage, 1)
+        whole.write(0)
+        found, _ = self._contract_tied(whole, linkage, ties)
         component = self.part.view.component_of[found.names]
         # Nodes of one component stand together, also those that must-links have made.
         piece_of = np.arange(len(component), dtype=np.int32)
@@ -240,7 +246,11 @@ class Solution:
 
     def _stages(self) -> Iterator[Sequence[Task]]:
         """Break the part up, agglomerate the pieces, contract, and again; at last agglomerate what does not break."""
-        found, room, ties = self._begin()
+        linkage, ties = self._unite_tied()
+        whole = contraction.Whole(self.part.view, linkage, N_WRITERS)
+        yield [Writing(partial(whole.write, i)) for i in range(N_WRITERS)]
+        found, room = self._contract_tied(whole, linkage, ties)
+        del whole
         stages: list[Merges] = [ties]
         shares: tuple[float, ...] = contraction.SHARES
         while (pieces := contraction.break_up(found, self._linkage, shares)) is not None:

@@ -85,32 +85,41 @@ def count_entries(part: Part, n_entries: Int32) -> None:
 
 
 @kernel
-def write_entries(part: Part, linkage: int, graph: Quotient, aside: Records, stop: Int64) -> None:
-    """Write each pair that count_entries counts into the rows of its records, or put half of it aside.
+def write_entries(part: Part, linkage: int, graph: Quotient, aside: Records, stop: Int64, range_: Int64) -> None:
+    """Write each pair that count_entries counts into the rows of a range of nodes, or put it aside.
 
-    Rows are far apart in a large graph, further than a processor's cache is large. What belongs to a block of nodes
-    other than that of the pair's left record is put aside, with all that belongs to that block.
+    Rows are far apart in a large graph, further than a processor's cache is large. So nodes go by blocks, and what a
+    block's rows get from a pair whose left record is in another block is put aside, with all that belongs to the block.
 
-    Needs: graph.first laid out by those counts, used 0; aside ENTRY, as long as the entries, if there is more than one
-    block; stop int64[number of blocks] with stop[i] == first[i * BLOCK_NODES]. Overwrites: entries, used; aside, where
-    stop[i] becomes the end of what is put aside for block i. Each turn: pairs whose left record is among the first a
-    members are done. Ties: none.
+    Needs: graph.first laid out by those counts, used 0; range_ is (start, stop); aside ENTRY, as long as the entries,
+    if the range is of more than one block; stop int64[number of its blocks] with stop[i] == first[start + i *
+    BLOCK_NODES]. Overwrites: entries and used of the range; aside, where stop[i] becomes the end of what is put aside
+    for block i. Each turn: pairs whose left record is among the first a members are done. Ties: none.
     """
-    entries, used = graph.entries, graph.used
+    entries, used, start = graph.entries, graph.used, range_[0]
+    n_nodes = range_[1] - start
     for a in range(len(part.members)):
         record = part.members[a]
         component = part.component_of[record]
+        x = a - start
+        is_own = 0 <= x < n_nodes
+        # Where there is one block, nothing is far.
+        own_block = x // BLOCK_NODES if len(stop) > 1 else np.int64(0)
         for p in range(part.first[record], part.first[record + 1]):
             other = part.right[p]
             if part.score[p] == 0 or part.component_of[other] != component:
                 continue
             b = part.node_of[other]
             value = value_of_score(linkage, part.score[p])
-            at = graph.first[a] + used[a]
-            entries[at].partner, entries[at].value = b, value
-            used[a] += 1
-            block = b // BLOCK_NODES
-            if block == a // BLOCK_NODES:
+            if is_own:
+                at = graph.first[a] + used[a]
+                entries[at].partner, entries[at].value = b, value
+                used[a] += 1
+            y = np.int64(b) - start
+            if y < 0 or y >= n_nodes:
+                continue
+            block = y // BLOCK_NODES if len(stop) > 1 else np.int64(0)
+            if block == own_block:
                 at = graph.first[b] + used[b]
                 entries[at].partner, entries[at].value = a, value
                 used[b] += 1
@@ -121,14 +130,14 @@ def write_entries(part: Part, linkage: int, graph: Quotient, aside: Records, sto
 
 
 @kernel
-def fetch_entries(linkage: int, graph: Quotient, aside: Records, stop: Int64) -> None:
-    """Write what write_entries has put aside into the rows it belongs to.
+def fetch_entries(linkage: int, graph: Quotient, aside: Records, stop: Int64, start: int) -> None:
+    """Write what write_entries has put aside for the range from node `start` on into the rows it belongs to.
 
     Needs: what write_entries left. Overwrites: entries, used. Each turn: the rows of blocks before i are whole.
     Ties: none.
     """
     for i in range(len(stop)):
-        for at in range(graph.first[i * BLOCK_NODES], stop[i]):
+        for at in range(graph.first[start + i * BLOCK_NODES], stop[i]):
             b = aside[at].value >> 32
             here = graph.first[b] + graph.used[b]
             value = value_of_score(linkage, (aside[at].value & 0xFFFFFFFF) + FORBIDDEN)
