@@ -48,6 +48,7 @@ CLUSTERS = {"a": "a", "b": "a", "c": "a", "d": "d", "e": "d", "f": "f"}
 
 def clusters(result: Any) -> dict[str, str]:
     found = result.found
+    assert len(set(found.ids.tolist())) == len(found.ids)
     return dict(zip(found.ids.tolist(), found.ids[found.clustering.cluster_of].tolist(), strict=True))
 
 

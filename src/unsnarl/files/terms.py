@@ -232,7 +232,8 @@ def query_rows(terms: TermSource) -> str:
 def query_ids(terms: TermSource, records: RecordSource | None = None) -> str:
     """Give SQL with the column id: each record once, those without terms too, and those of RECORDS."""
     views = [*terms.rows.views, *([] if records is None else records.rows.views)]
-    return " UNION ".join(f"SELECT id FROM ({unite([view])})" for view in views)
+    every = " UNION ALL ".join(f"SELECT id FROM ({unite([view])})" for view in views)
+    return f"SELECT DISTINCT id FROM ({every})"
 
 
 def check_records(terms: TermSource, records: RecordSource) -> None:
