@@ -63,12 +63,15 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 @pytest.mark.parametrize("model", ["multinomial", "bernoulli"])
 def test_lists_rows_frames_files_and_matrices_say_the_same(tmp_path: Path, model: str) -> None:
-    jsonl, parquet, lists = (tmp_path / name for name in ("t.jsonl", "t.parquet", "lists.parquet"))
+    names = ("t.jsonl", "rows.jsonl", "t.parquet", "lists.parquet")
+    jsonl, rows_jsonl, parquet, lists = (tmp_path / name for name in names)
     jsonl.write_text("\n".join(map(json.dumps, LISTS)))
+    rows_jsonl.write_text("\n".join(map(json.dumps, ROWS)))
     pq.write_table(pa.Table.from_pylist(ROWS), parquet)
     pq.write_table(pa.Table.from_pylist(LISTS), lists)
     with_lists = [LISTS, pd.DataFrame(LISTS), pl.DataFrame(LISTS), pa.Table.from_pylist(LISTS), str(jsonl), str(lists)]
-    with_rows = [ROWS, pd.DataFrame(ROWS), pl.DataFrame(ROWS), str(parquet), str(write_csv(tmp_path / "t.csv", ROWS))]
+    with_rows = [ROWS, pd.DataFrame(ROWS), pl.DataFrame(ROWS), str(parquet), str(rows_jsonl)]
+    with_rows.append(str(write_csv(tmp_path / "t.csv", ROWS)))
     for given in with_lists:
         assert clusters(unsnarl.bhc(given, model=model)) == CLUSTERS
     without_f = {key: value for key, value in CLUSTERS.items() if key != "f"}
@@ -113,9 +116,24 @@ def test_counts_add_up_and_none_is_as_if_the_row_were_not_there() -> None:
     assert unsnarl.bhc(once).found.counts["n_terms"] == 1
 
 
+@pytest.mark.parametrize("column", ["terms", "term", "tags"])
+def test_lists_in_python_are_lists_in_any_column_and_keep_every_character(column: str) -> None:
+    odd = ["é", "a\\b", 'q"r', "l\nm", "null", "[x]"]
+    rows = [{"id": "a", column: odd}, {"id": "b", column: tuple(reversed(odd))}, {"id": "c", column: ["u00e9", "ab"]}]
+    named = {} if column != "tags" else {"term_column": column}
+    for given in (rows, pd.DataFrame(rows), {name: [row[name] for row in rows] for name in ("id", column)}):
+        found = unsnarl.bhc(given, **named)
+        assert clusters(found) == {"a": "a", "b": "a", "c": "c"}
+        assert found.found.counts["n_terms"] == len(odd) + 2
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
+        ([{"id": "a", "terms": ["x"]}, {"id": "b", "terms": "x"}], "1 row with something that is no list of terms"),
+        ([{"id": "a", "terms": ["x", float("nan")]}], "null or empty term in the list"),
+        ([{"id": "a", "term": "x", "count": 1_000_000}] * 3000, "add up to more than"),
+        (csr_matrix([[float("inf"), 1.0]]), "counts that are negative or fractional"),
         ([{"id": "a", "term": None}], "null or empty term"),
         ([{"id": "a", "terms": ["x", None]}], "null or empty term in the list"),
         ([{"id": None, "term": "x"}], "without an id"),
@@ -140,6 +158,8 @@ def test_what_breaks_the_contract_is_refused_with_the_place(given: Any, words: s
         ("empty.jsonl", "", [], 3, ["empty.jsonl is empty", "write it as CSV with a header line"]),
         ("none.csv", "id,term\n", [], 0, ["0 records, 0 terms"]),
         ("lists.jsonl", '{"id":"a","terms":[]}\n{"id":"b","terms":null}\n', [], 0, ["2 records have no terms", "'b'"]),
+        ("text.jsonl", '{"id":"a","terms":"x y"}\n', [], 3, ["holds text, and no lists"]),
+        ("mixed.jsonl", '{"id":"a","terms":["x"]}\n{"id":"b","terms":{"x":1}}\n', [], 3, ["no list", "row 2: id 'b'"]),
         ("null.csv", "id,term\na,x\nb,\n", [], 3, ["1 row with a null or empty term", "row 2: id 'b'"]),
         ("null.jsonl", '{"id":"a","terms":["x",null]}\n', [], 3, ["term in the list", "row 1: id 'a'"]),
         ("count.csv", "id,term,count\na,x,-1\nb,x,0.5\n", [], 3, ["2 rows with a count", "row 2: id 'b', 'x', '0.5'"]),

@@ -53,6 +53,10 @@ def arrange(record: NDArray[Any], term: NDArray[Any], count: NDArray[Any], shape
     key = key[order]
     begins = np.flatnonzero(np.diff(key, prepend=-1))
     summed = np.add.reduceat(count[order].astype(np.int64), begins) if len(begins) else np.zeros(0, dtype=np.int64)
+    if summed.max(initial=0) > np.iinfo(np.int32).max:
+        raise InputError(
+            "TERMS: the counts of a record and a term add up to more than a run can hold.", hint="Scale them."
+        )
     kept = key[begins]
     first = np.searchsorted(kept, np.arange(n_records + 1, dtype=np.int64) * max(n_terms, 1))
     return Terms(first, (kept % max(n_terms, 1)).astype(np.int32), summed.astype(np.int32), n_terms)
@@ -95,7 +99,7 @@ def intern_matrix(matrix: Any, ids: Sequence[Any] | None) -> InternedTerms:
     """
     found = matrix.tocoo()
     data = np.asarray(found.data)
-    bad = np.flatnonzero((data < 0) | (data != np.floor(data)))
+    bad = np.flatnonzero(~np.isfinite(data) | (data < 0) | (data != np.floor(data)))
     if len(bad):
         examples = [f"row {found.row[i]}, column {found.col[i]}: {data[i]}" for i in bad[:5].tolist()]
         said = f"TERMS: {len(bad):,} counts that are negative or fractional."

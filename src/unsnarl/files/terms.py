@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,10 +13,10 @@ import numpy as np
 from unsnarl.errors import InputError, UsageError
 from unsnarl.files.columns import find_column, find_record_column
 from unsnarl.files.identifiers import read_id
-from unsnarl.files.parts import UNTYPED, Part, show
+from unsnarl.files.parts import UNTYPED, Part, explain_failure, show
 from unsnarl.files.records import RecordSource, agree_family
 from unsnarl.files.rows import Opened, Rows, View, input_error, say_rows, unite
-from unsnarl.files.session import Session, quote_text
+from unsnarl.files.session import EngineError, Session, quote_text
 from unsnarl.files.sources import open_source
 from unsnarl.term_settings import TermSettings
 
@@ -33,8 +34,8 @@ _BAD_COUNT = f"n IS NULL OR n < 0 OR n <> floor(n) OR n > {MAX_COUNT}"
 class TermSource(Opened):
     """Hold TERMS, ready to be read.
 
-    shape  long: a row for each term, with id, term, count_text, n; lists, fields: a row for each record, with id and
-           a list of terms, null where the record has none
+    shape  long: a row for each term, with id, term, count_text, n; lists, fields: a row for each record, with id,
+           a list of terms, null where the record has none, and is_other, true where there is something else
     rows   those of all parts
     """
 
@@ -47,27 +48,34 @@ def _is_list(value: object) -> bool:
     return isinstance(value, (list, tuple, set, frozenset, np.ndarray))
 
 
-def _as_json(value: Any) -> Any:
-    """Write a list as JSON text; what is no list stays."""
-    if not _is_list(value):
-        return value
-    items = sorted(value) if isinstance(value, (set, frozenset)) else list(value)
-    return json.dumps([item.item() if isinstance(item, np.generic) else item for item in items])
+def _as_json(value: Any) -> str | None:
+    """Write a list, or what stands in the place of one, as JSON text; what is missing stays missing."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    items = [_as_item(item) for item in value] if _is_list(value) else _as_item(value)
+    return json.dumps(items, ensure_ascii=False, default=str)
 
 
-def _write_lists(given: Any) -> tuple[Any, bool]:
-    """Turn lists in Python rows and in pandas columns into JSON text, which DuckDB reads as lists."""
+def _as_item(item: Any) -> Any:
+    """Give a value of a list as JSON knows it; a number that is none is null."""
+    item = item.item() if isinstance(item, np.generic) else item
+    return None if isinstance(item, float) and not math.isfinite(item) else item
+
+
+def _write_lists(given: Any) -> tuple[Any, frozenset[str]]:
+    """Turn columns with lists, of Python rows and of pandas frames, into JSON text; say which."""
+    names: list[Any] = []
     if isinstance(given, (list, tuple)) and given and all(isinstance(row, Mapping) for row in given):
-        if any(_is_list(value) for row in given for value in row.values()):
-            return [{key: _as_json(value) for key, value in row.items()} for row in given], True
+        names = list({key: None for row in given for key, value in row.items() if _is_list(value)})
+        if names:
+            given = [{**row, **{name: _as_json(row[name]) for name in names if name in row}} for row in given]
     elif isinstance(given, Mapping):
-        if any(_is_list(value) for values in given.values() for value in values):
-            return {key: [_as_json(value) for value in values] for key, values in given.items()}, True
+        names = [name for name, values in given.items() if any(map(_is_list, values))]
+        given = {**given, **{name: [_as_json(value) for value in given[name]] for name in names}}
     elif type(given).__module__.startswith("pandas") and hasattr(given, "columns"):
-        lists = [name for name in given.columns if given[name].dtype == object and given[name].map(_is_list).any()]
-        if lists:
-            return given.assign(**{name: given[name].map(_as_json) for name in lists}), True
-    return given, False
+        names = [name for name in given.columns if given[name].dtype == object and given[name].map(_is_list).any()]
+        given = given.assign(**{name: given[name].map(_as_json) for name in names}) if names else given
+    return given, frozenset(names)
 
 
 def _find_term_column(part: Part, named: str | None) -> str:
@@ -85,14 +93,25 @@ def _find_term_column(part: Part, named: str | None) -> str:
     return fits[0]
 
 
-def _read_list(part: Part, name: str, is_json: bool) -> str | None:
-    """Give the SQL of a list of texts, or None where the column holds no lists."""
+def _read_list(session: Session, part: Part, name: str) -> tuple[str, str] | None:
+    """Give the SQL of a list of texts, and of whether a row has something else; None where no row has a list."""
     column = part.columns[name]
     if column.type.endswith("[]"):
-        return f"CAST({column.expression} AS VARCHAR[])"
-    if column.type.split("(")[0] == "JSON" or (is_json and name == "terms"):
-        return f"TRY_CAST(CAST({column.expression} AS VARCHAR) AS VARCHAR[])"
-    return None
+        return f"CAST({column.expression} AS VARCHAR[])", "false"
+    if column.type.split("(")[0] != "JSON":
+        return None
+    text = f"CAST({column.expression} AS VARCHAR)"
+    is_other = f"coalesce(json_type({text}), 'NULL') NOT IN ('ARRAY', 'NULL')"
+    try:
+        has_list = session.rows(f"SELECT 1 FROM {part.table} WHERE json_type({text}) = 'ARRAY' LIMIT 1")
+        if not has_list and session.rows(f"SELECT 1 FROM {part.table} WHERE {is_other} LIMIT 1"):
+            return None
+    except EngineError as error:
+        raise explain_failure(session, [part], error) from None
+    # Where there is nothing at all, `terms` are empty lists, and `term` is a term that is missing.
+    if not has_list and name != "terms":
+        return None
+    return f"CASE WHEN {is_other} THEN NULL ELSE from_json({text}, '[\"VARCHAR\"]') END", is_other
 
 
 def _read_count(part: Part, named: str | None) -> tuple[str, str]:
@@ -131,7 +150,7 @@ def _make_terms(fields: Sequence[tuple[str, str]], ngrams: int | None) -> str:
     return f"CAST({joined} AS VARCHAR[])"
 
 
-def _make_view(part: Part, identifier: str, settings: TermSettings, is_json: bool) -> tuple[str, View]:
+def _make_view(session: Session, part: Part, identifier: str, settings: TermSettings) -> tuple[str, View]:
     """Select id and terms of one part, and say which shape it has."""
     id_name = find_record_column(part, ROLE, settings.record_id)
     if settings.fields is not None or settings.ngrams is not None:
@@ -139,13 +158,13 @@ def _make_view(part: Part, identifier: str, settings: TermSettings, is_json: boo
         if not names:
             raise UsageError("No fields are named.", hint="Name them with --fields name,city.")
         terms = _make_terms(_quote_fields(part, names), settings.ngrams)
-        return FIELDS, View(part, (("id", identifier), ("terms", terms)))
+        return FIELDS, View(part, (("id", identifier), ("terms", terms), ("is_other", "false")))
     name = _find_term_column(part, settings.term_column)
-    terms_list = _read_list(part, name, is_json)
-    if terms_list is not None:
-        return LISTS, View(part, (("id", identifier), ("terms", terms_list)))
+    found = _read_list(session, part, name)
+    if found is not None:
+        return LISTS, View(part, (("id", identifier), ("terms", found[0]), ("is_other", found[1])))
     if name == "terms":
-        said = "text" if part.columns[name].type == UNTYPED else part.columns[name].type
+        said = "text" if part.columns[name].type in (UNTYPED, "JSON") else part.columns[name].type
         raise InputError(
             f"{ROLE}: column 'terms' of {part.name} holds {said}, and no lists.",
             hint="Give lists (Parquet, JSON lines, Arrow), or one term in each row in a column 'term'.",
@@ -162,17 +181,16 @@ def read_terms(session: Session, given: Any, settings: TermSettings) -> TermSour
 
     Raises InputError where TERMS cannot be read or the columns are not found; rows are checked later.
     """
-    given, is_json = _write_lists(given)
+    given, with_lists = _write_lists(given)
     source = open_source(session, given, ROLE, settings.sep)
     views, families, shapes = [], [], set()
     for part in source.parts:
-        if is_json and "terms" in part.columns:
-            column = replace(part.columns["terms"], type="JSON")
-            part = replace(part, columns={**part.columns, "terms": column})
+        written = {name: replace(part.columns[name], type="JSON") for name in with_lists if name in part.columns}
+        part = replace(part, columns={**part.columns, **written})
         id_name = find_record_column(part, ROLE, settings.record_id)
         identifier, family = read_id(session, part, ROLE, id_name)
         families.append((f"{part.name}, column {show(id_name)}", family))
-        shape, view = _make_view(part, identifier, settings, is_json)
+        shape, view = _make_view(session, part, identifier, settings)
         shapes.add(shape)
         views.append(view)
     if len(shapes) > 1:
@@ -203,6 +221,7 @@ def _check_long(terms: TermSource) -> None:
 
 
 def _check_lists(terms: TermSource) -> None:
+    _refuse(terms, "is_other", [], "with something that is no list of terms", "Give a list in each row, or none.")
     empty = "list_contains(list_transform(terms, lambda t: t IS NULL OR t = ''), true)"
     _refuse(terms, empty, [], "with a null or empty term in the list", "Take it out; an empty list is no error.")
     repeated = f"SELECT id FROM ({terms.rows.query()}) GROUP BY id HAVING count(*) > 1"
