@@ -22,8 +22,11 @@ from unsnarl.decisions.events import read_event
 from unsnarl.dendrogram import cut_forest
 from unsnarl.engines import local
 from unsnarl.errors import InputError, UsageError
-from unsnarl.files.record_columns import hash_content
+from unsnarl.files.record_columns import find_changed, hash_content
+from unsnarl.files.records import read_records
+from unsnarl.files.session import Session
 from unsnarl.report import blocked, standoffs
+from unsnarl.settings import Settings
 
 FILES = ("clusters.parquet", "merges.parquet", "components.parquet")
 Events = list[dict[str, Any]]
@@ -347,6 +350,28 @@ def test_unknown_ids_stop_the_run_or_are_left_out() -> None:
     assert result.found.decided.table["status"].tolist() == ["unknown ids", "applied"]
     assert merges_of(result) == merges_of(unsnarl.cluster(SIX_ROWS, decisions=[say("different", "B", "C")]))
     assert "'Q'" in result.summary()
+
+
+CONTENT = st.none() | st.text(st.sampled_from(' ab"\\\té\x01\u2003'), max_size=4)
+
+
+@given(
+    now=st.lists(st.tuples(CONTENT, CONTENT), min_size=1, max_size=6),
+    before=st.lists(st.tuples(CONTENT, CONTENT), min_size=6, max_size=6),
+    columns=st.permutations(["name", 'ci"ty']),
+)
+@settings(max_examples=count(60))
+def test_records_have_changed_where_their_content_has_another_hash(
+    now: list[tuple[str | None, str | None]], before: list[tuple[str | None, str | None]], columns: list[str]
+) -> None:
+    records = [{"id": f"r{i}", **dict(zip(columns, values, strict=True))} for i, values in enumerate(now)]
+    then = [hash_content(columns, values) for values in before[: len(now)]]
+    expected = [i for i, values in enumerate(now) if hash_content(columns, values) != then[i]]
+    with Session() as session:
+        source = read_records(session, records, Settings())
+        ids = [f"r{i}" for i in range(len(now))]
+        found = find_changed(source, False, columns, ([*ids, "nobody"], [*then, "x"]))
+    assert sorted(found.tolist()) == expected
 
 
 def test_a_decision_on_a_record_that_changed_is_stale() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,12 +22,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from strategies import SMALL, count
 from unsnarl import api
 from unsnarl.decisions.chains import Sameness, find_contradictions
+from unsnarl.decisions.entries import Entries
 from unsnarl.decisions.events import KINDS, Event, read_event
 from unsnarl.decisions.log import replay
 from unsnarl.decisions.resolving import latest_first, resolve
 from unsnarl.errors import InputError
+from unsnarl.files.decision_lines import read_line
 from unsnarl.files.decision_tables import read_table, write_long
 from unsnarl.files.decisions import append, read_lines, read_log
+from unsnarl.report.staleness import Hashed
+from unsnarl.report.statements import name_all
 
 RECORD = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=4)
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=6)
@@ -270,3 +275,53 @@ def test_plain_lines_are_read_as_all_others(
     expected = tell(lambda: read_event({**plain, "comment": None}, "log, line 1"))
     assert tell(lambda: read_event(plain, "log, line 1")) == expected
     assert tell(lambda: read_lines(line + b"\n", "log").events[0]) == expected
+
+
+@st.composite
+def drawn_lines(draw: st.DrawFn) -> bytes:
+    """Draw the lines of a log: plain ones and others, blank ones, and some that are no events."""
+    ids = draw(st.lists(st.sampled_from(["a", "b", "c d", "é", 'q"', "3"]), min_size=2, max_size=2))
+    said: dict[str, Any] = {"kind": draw(st.sampled_from([*KINDS[:2], "unsure"])), "ids": ids, "by": "ana"}
+    said["at"] = draw(st.sampled_from(["2026-11-23T10:00:00Z", "2026-11-23T10:00:00.250000Z", "2026-02-30T10:00:00Z"]))
+    if draw(st.booleans()):
+        said = {"event": draw(st.sampled_from(["e1", "e2", "é"])), **said}
+    if draw(st.booleans()):
+        said["comment"] = draw(st.sampled_from(["why", "über", "a \\ b", ""]))
+    if draw(st.booleans()):
+        hashes = dict(zip(draw(st.permutations(ids)), ["1f", "2e"], strict=True))
+        columns = draw(st.lists(st.sampled_from(["name", "a, b", "[x]"]), max_size=2))
+        said["content"] = {"columns": columns, "hashes": hashes}
+    end = draw(
+        st.sampled_from(["\n", "\r\n", "\n\n", "\n \t\n", "\n\xa0\n"] if draw(st.integers(0, 9)) == 0 else ["\n"])
+    )
+    return (json.dumps(said, ensure_ascii=draw(st.booleans())) + end).encode()
+
+
+@given(lines=st.lists(drawn_lines(), max_size=5), mark=st.sampled_from([b"", b"", b"\xef\xbb\xbf"]))
+@settings(max_examples=count(200))
+def test_lines_read_all_at_once_are_those_read_one_by_one(lines: list[bytes], mark: bytes) -> None:
+    def tell(read: Callable[[], list[Event]]) -> list[Any]:
+        try:
+            return [(event, event.where, event.as_line(), list(event.hashes)) for event in read()]
+        except InputError as error:
+            return [str(error)]
+
+    content = b"".join(lines)
+    numbered = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip()]
+    expected = tell(lambda: [read_line(line, f"log, line {number}") for number, line in numbered])
+    assert tell(lambda: list(read_lines(mark + content, "log").events)) == expected
+    if expected and not isinstance(expected[0], str):
+        look_into_columns(read_lines(content, "log").events)
+
+
+def look_into_columns(entries: Entries) -> None:
+    """What stands in the columns is what stands in the events."""
+    events = list(entries)
+    assert list(zip(*entries.columns[:4], strict=True)) == [(one.event, one.kind, one.by, one.at) for one in events]
+    everything = np.arange(len(events))
+    named, again = (name_all(some, everything, {}) for some in (entries, Entries.of(events)))
+    for name in ("ids", "event", "part", "is_same", "is_different"):
+        assert np.array_equal(getattr(named, name), getattr(again, name)), name
+    hashed = [Hashed.of(some, everything) for some in (entries, Entries.of(events))]
+    told = [{key: sorted(zip(*rows, strict=True)) for key, rows in one.rows.items()} for one in hashed]
+    assert told[0] == told[1] and len(hashed[0]) == len(hashed[1])

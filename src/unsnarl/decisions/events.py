@@ -230,8 +230,15 @@ def _is_utc(text: str) -> bool:
     return is_date(text[:10]) and _UTC.fullmatch(text) is not None
 
 
+def hash_plain(kind: str, ids: tuple[str, str], signed: tuple[str, str]) -> str:
+    """Make the id of an event of two records, who and when; the texts are as for `make_plain`."""
+    a, b = ids
+    by, at = signed
+    return _hash_text(f'{{"at": "{at}", "by": "{by}", "ids": ["{a}", "{b}"], "kind": "{kind}"}}')
+
+
 def make_plain(kind: str, ids: tuple[str, str], signed: tuple[str, str], event: str, where: str) -> Event:
-    """Make the Event of two records that are the same or different, who and when, from what has been checked.
+    """Make the Event of two records that are the same, different or in doubt, who and when, from what was checked.
 
     signed  by and at; they and the ids are of printable ASCII without quotes and backslashes, and not empty
     event   its id; "": it follows from what it says
@@ -240,7 +247,7 @@ def make_plain(kind: str, ids: tuple[str, str], signed: tuple[str, str], event: 
     by, at = signed
     made = object.__new__(Event)
     held = {
-        "event": event or _hash_text(f'{{"at": "{at}", "by": "{by}", "ids": ["{a}", "{b}"], "kind": "{kind}"}}'),
+        "event": event or hash_plain(kind, ids, signed),
         "kind": kind,
         "parts": (ids,) if kind == SAME else ((a,), (b,)),
         "by": by,

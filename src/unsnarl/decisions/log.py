@@ -9,9 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+from unsnarl.decisions.entries import Entries
 from unsnarl.decisions.events import UNDO, UNSURE, Event
 from unsnarl.errors import InputError
+
+HOLDS = "holds"
 
 
 @dataclass(frozen=True)
@@ -20,19 +24,29 @@ class Log:
 
     events      each once
     n_repeated  lines that say again, word for word, what another line says
-    status      of each event's id: "holds", "undone" or "superseded"
+    cancelled   by the id of an event that does not hold "undone" or "superseded"
     notes       what is odd about the file, in sentences
     """
 
-    events: tuple[Event, ...]
+    events: Entries
     n_repeated: int
-    status: dict[str, str]
+    cancelled: dict[str, str]
     notes: tuple[str, ...] = ()
 
+    @cached_property
+    def status(self) -> dict[str, str]:
+        """Give by the id of each event "holds", "undone" or "superseded"."""
+        return {**dict.fromkeys(self.events.columns.names, HOLDS), **self.cancelled}
+
+    def find_holding(self) -> list[int]:
+        """Give the positions of the events that hold and say something about records, those of doubt left out."""
+        names, kinds = self.events.columns.names, self.events.columns.kinds
+        says = [i for i, kind in enumerate(kinds) if kind not in (UNSURE, UNDO)]
+        return [i for i in says if names[i] not in self.cancelled] if self.cancelled else says
+
     def holding(self) -> list[Event]:
-        """List the events that hold and say something about records, those of doubt left out."""
-        said = [event for event in self.events if event.parts and event.kind != UNSURE]
-        return [event for event in said if self.status[event.event] == "holds"]
+        """List the events of `find_holding`."""
+        return [self.events[i] for i in self.find_holding()]
 
     def find_digest(self) -> str:
         """Give the SHA-256 of what the log says, the same for any order of its lines."""
@@ -40,65 +54,74 @@ class Log:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _take_once(events: Iterable[Event]) -> tuple[dict[str, Event], int]:
+def _take_once(events: Entries) -> Entries:
     """Take each event once. Raises InputError where two differ and have one id."""
-    taken: dict[str, Event] = {}
-    n_repeated = 0
-    for event in events:
-        other = taken.setdefault(event.event, event)
-        if other is event:
-            continue
-        if other != event:
+    names = events.columns.names
+    if len(set(names)) == len(names):
+        return events
+    first: dict[str, int] = {}
+    for position, name in enumerate(names):
+        other = first.setdefault(name, position)
+        if other != position and events[other] != events[position]:
             raise InputError(
-                f"DECISIONS: two different events have the id {event.event!r}.",
-                examples=[other.where, event.where],
+                f"DECISIONS: two different events have the id {name!r}.",
+                examples=[events[other].where, events[position].where],
                 hint="Give one of them another id.",
             )
-        n_repeated += 1
-    return taken, n_repeated
+    return events.pick(list(first.values()))
 
 
-def _find_cancellers(taken: dict[str, Event]) -> dict[str, list[Event]]:
-    """List for each event those that undo or supersede it. Raises InputError for one that is not there."""
-    cancellers: dict[str, list[Event]] = {name: [] for name in taken}
-    for event in taken.values():
+def _find_cancellers(events: Entries) -> dict[str, list[Event]]:
+    """List for each event that others undo or supersede, and for these, who does so.
+
+    Raises InputError for one that is not there.
+    """
+    cancelling = [event for _, event in sorted(events.others.items()) if event.cancels]
+    known = set(events.columns.names) if cancelling else set()
+    cancellers: dict[str, list[Event]] = {event.event: [] for event in cancelling}
+    for event in cancelling:
         for name in event.cancels:
-            if name not in cancellers:
+            if name not in known:
                 raise InputError(
                     f"DECISIONS: {event.where}: there is no event {name!r}.",
                     hint="`unsnarl decisions list` shows the events there are.",
                 )
-            cancellers[name].append(event)
+            cancellers.setdefault(name, []).append(event)
     return cancellers
 
 
-def _settle(taken: dict[str, Event], cancellers: dict[str, list[Event]]) -> dict[str, str]:
-    """Find what holds, from the events that nothing cancels on. Raises InputError where events cancel in a circle."""
+def _settle(cancellers: dict[str, list[Event]]) -> tuple[dict[str, str], list[str]]:
+    """Find what holds, from the events that nothing cancels on; gives too those that cancel in a circle."""
+    cancels = {event.event: event.cancels for by in cancellers.values() for event in by}
     n_open = {name: len(given) for name, given in cancellers.items()}
     ready = [name for name, count in n_open.items() if not count]
     status: dict[str, str] = {}
     while ready:
         name = ready.pop()
-        by = [event for event in cancellers[name] if status[event.event] == "holds"]
+        by = [event for event in cancellers[name] if status[event.event] == HOLDS]
         undone = any(event.kind == UNDO and event.of == name for event in by)
-        status[name] = "holds" if not by else "undone" if undone else "superseded"
-        for target in taken[name].cancels:
+        status[name] = HOLDS if not by else "undone" if undone else "superseded"
+        for target in cancels.get(name, ()):
             n_open[target] -= 1
             if not n_open[target]:
                 ready.append(target)
-    if len(status) < len(taken):
-        circle = [event.where for name, event in taken.items() if name not in status]
-        raise InputError("DECISIONS: events undo or supersede each other in a circle.", examples=circle)
-    return status
+    return status, [name for name in cancellers if name not in status]
 
 
 def replay(events: Iterable[Event], notes: Sequence[str] = ()) -> Log:
     """Find the state of a log from its events, in any order.
 
     Raises InputError for two different events of one id, for an undo or supersede of an event that is not there, and
-    for events that cancel each other in a circle. Cost: near O(events).
+    for events that cancel each other in a circle. Cost: near O(events), and little for one that is plain.
     """
-    taken, n_repeated = _take_once(events)
-    cancels = any(event.cancels for event in taken.values())
-    status = _settle(taken, _find_cancellers(taken)) if cancels else dict.fromkeys(taken, "holds")
-    return Log(tuple(taken.values()), n_repeated, status, tuple(notes))
+    given = events if isinstance(events, Entries) else Entries.of(events)
+    taken = _take_once(given)
+    status, circle = _settle(_find_cancellers(taken))
+    if circle:
+        places = sorted(taken.columns.names.index(name) for name in circle)
+        raise InputError(
+            "DECISIONS: events undo or supersede each other in a circle.",
+            examples=[taken[place].where for place in places],
+        )
+    cancelled = {name: said for name, said in status.items() if said != HOLDS}
+    return Log(taken, len(given) - len(taken), cancelled, tuple(notes))

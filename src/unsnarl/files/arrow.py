@@ -105,10 +105,12 @@ class Texts:
 
 def pack_objects(texts: NDArray[Any]) -> Texts:
     """Pack an object array of str."""
-    content = [text.encode() for text in texts.tolist()]
+    given = texts.tolist()
+    whole = "".join(given)
+    joined = whole.encode()
+    content = given if whole.isascii() else [text.encode() for text in given]
     offsets = np.zeros(len(content) + 1, dtype=np.int64)
-    np.cumsum([len(some) for some in content], out=offsets[1:])
-    joined = b"".join(content)
+    np.cumsum(np.fromiter(map(len, content), dtype=np.int64, count=len(content)), out=offsets[1:])
     return Texts(np.frombuffer(joined + b"\0" * (-len(joined) % 8), dtype=np.uint64), offsets)
 
 

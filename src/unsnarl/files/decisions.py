@@ -8,31 +8,23 @@ adds takes it away.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from unsnarl.decisions.events import UTC_TIME, Event, is_date, make_plain, read_event
+from unsnarl.decisions.entries import Entries
+from unsnarl.decisions.events import Event
 from unsnarl.decisions.log import Log, replay
 from unsnarl.errors import InputError, ResourceError
 from unsnarl.files.atomic import sync_folder
+from unsnarl.files.decision_lines import parse, read_entries, read_line
 from unsnarl.files.parts import show
 
 if sys.platform != "win32":
     import fcntl
 
 _END = b"\n"
-_MARK = b"\xef\xbb\xbf"
-"""What some editors put before the first line."""
-_TEXT = r'"([^"\\\x00-\x1f\x7f]+)"'
-_PLAIN = re.compile(
-    rf'\{{(?:"event": ?{_TEXT}, ?)?"kind": ?"(same|different)", ?"ids": ?\[{_TEXT}, ?{_TEXT}\], ?'
-    rf'"by": ?{_TEXT}, ?"at": ?"({UTC_TIME})"\}}'
-)
-"""Nearly all lines of long logs; they are read in a fifth of the time so."""
 
 
 @dataclass(frozen=True)
@@ -45,31 +37,10 @@ class Lines:
     ends    whether the last of these ends in a line feed
     """
 
-    events: list[Event]
+    events: Entries
     notes: list[str]
     n_kept: int
     ends: bool
-
-
-def _parse(line: bytes) -> object:
-    """Parse one line. Raises ValueError, with the reason."""
-    return json.loads(line.decode("utf-8"))
-
-
-def _read_line(line: bytes, where: str) -> Event:
-    plain = _PLAIN.fullmatch(line.decode()) if line.isascii() else None
-    if plain is not None:
-        event, kind, a, b, by, at = plain.groups()
-        if a != b and is_date(at[:10]):
-            return make_plain(kind, (a, b), (by, at), event or "", where)
-    try:
-        given = _parse(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"DECISIONS: {where}: {error}: {show(line[:200].decode('utf-8', 'replace'))}",
-            hint="Every line is one JSON object. Take the line out, or bring back the file as it was.",
-        ) from None
-    return read_event(given, where)
 
 
 def read_lines(content: bytes, path: str) -> Lines:
@@ -77,27 +48,22 @@ def read_lines(content: bytes, path: str) -> Lines:
 
     Raises InputError, with the number of the line, for any other that is not an event.
     """
-    lines = content.split(_END)
-    tail = lines.pop()
-    events: list[Event] = []
+    n_whole = content.rfind(_END) + 1
+    whole, tail = content[:n_whole], content[n_whole:]
+    entries, n_lines = read_entries(whole, path)
     notes: list[str] = []
-    for number, line in enumerate(lines, 1):
-        line = line.removeprefix(_MARK) if number == 1 else line
-        if line.strip():
-            events.append(_read_line(line, f"{path}, line {number}"))
     if not tail.strip():
-        return Lines(events, notes, len(content), ends=True)
-    where = f"{path}, line {len(lines) + 1}"
+        return Lines(entries, notes, len(content), ends=True)
+    where = f"{path}, line {n_lines + 1}"
     try:
-        _parse(tail)
+        parse(tail)
     except (ValueError, RecursionError):
         notes.append(
             f"{where} is torn and was passed over, {len(tail)} bytes: whoever wrote it was stopped before it was saved "
             f"({show(tail[:200].decode('utf-8', 'replace'))})"
         )
-        return Lines(events, notes, len(content) - len(tail), ends=True)
-    events.append(_read_line(tail, where))
-    return Lines(events, notes, len(content), ends=False)
+        return Lines(entries, notes, n_whole, ends=True)
+    return Lines(entries.with_more([read_line(tail, where)]), notes, len(content), ends=False)
 
 
 @contextlib.contextmanager
@@ -159,7 +125,7 @@ def append(path: str | os.PathLike[str], make: Callable[[Log], Sequence[Event]])
         content = _read_all(handle)
         lines = read_lines(content, path)
         added = list(make(replay(lines.events, lines.notes)))
-        log = replay([*lines.events, *added], lines.notes)
+        log = replay(lines.events.with_more(added), lines.notes)
         if added:
             if lines.n_kept < len(content):
                 os.ftruncate(handle, lines.n_kept)

@@ -14,7 +14,8 @@ from unsnarl.errors import InputError
 from unsnarl.files.columns import find_column
 from unsnarl.files.parts import UNTYPED, Part
 from unsnarl.files.records import RecordSource
-from unsnarl.files.rows import View, guard, guard_arrays, show_texts, unite
+from unsnarl.files.rows import View, guard, guard_arrays, show_hashes, show_texts, unite
+from unsnarl.files.session import quote_text
 
 _HASH_LENGTH = 32
 
@@ -67,6 +68,44 @@ def hash_records(records: RecordSource, joint: bool, columns: Sequence[str], ids
     finally:
         session.unregister(wanted)
     return {row[0]: hash_content(columns, row[1:]) for row in rows}
+
+
+def _write_hash(columns: Sequence[str]) -> str:
+    """Give the SQL of the hash of c0, c1, ..., which is right for all that has no control characters in it.
+
+    What it makes of others no record has as its hash.
+    """
+    order = sorted(range(len(columns)), key=lambda i: columns[i])
+    pieces = []
+    for i in order:
+        key = quote_text(json.dumps(columns[i], ensure_ascii=False) + ': "')
+        escaped = f"replace(replace(trim(c{i}), '\\', '\\\\'), '\"', '\\\"')"
+        pieces.append(f"CASE WHEN trim(c{i}) <> '' THEN {key} || {escaped} || '\"' END")
+    return f"left(sha256('{{' || concat_ws(', ', {', '.join(pieces)}) || '}}'), {_HASH_LENGTH})"
+
+
+def find_changed(
+    records: RecordSource, joint: bool, columns: Sequence[str], said: tuple[Sequence[str], Sequence[str]]
+) -> NDArray[np.int64]:
+    """Find the rows whose record now has another hash than it had; a record that is not there has not changed.
+
+    columns  that the hashes are of
+    said     the id and the hash of each row
+
+    The engine passes over all whose hash it finds to be the same; the others are hashed as `hash_content` does.
+    Cost: one pass over RECORDS.
+    """
+    views, session = _select(records, joint, columns), records.session
+    now = _write_hash(columns) if columns else "''"
+    wanted = show_hashes(session, *said)
+    values = "".join(f", c{position}" for position in range(len(columns)))
+    query = f"SELECT row, hash{values} FROM ({unite(views)}) JOIN {wanted} USING (id) WHERE hash <> {now}"
+    try:
+        found = guard(session, views, query)
+    finally:
+        session.unregister(wanted)
+    changed = [row for row, then, *held in found if hash_content(columns, held) != then]
+    return np.array(changed, dtype=np.int64)
 
 
 def read_sources(records: RecordSource, joint: bool, column: str) -> tuple[NDArray[Any], NDArray[np.int32], list[str]]:

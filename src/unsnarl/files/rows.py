@@ -198,6 +198,16 @@ def input_error(problem: str, examples: list[str], hint: str) -> InputError:
     return InputError(problem, examples=examples, hint=f"{hint} {ROW_NOTE}")
 
 
+def show_hashes(session: Session, ids: Sequence[str], hashes: Sequence[str]) -> str:
+    """Show SQL some ids and hashes as a table with the columns row, id and hash, as `show_texts` does."""
+
+    def batches() -> Iterator[list[Column]]:
+        packed = [np.array(texts, dtype=object) for texts in (ids, hashes)]
+        yield [np.arange(len(ids)), *map(pack_objects, packed)]
+
+    return session.register("said", Table([("row", "l"), ("id", "U"), ("hash", "U")], batches))
+
+
 def show_texts(session: Session, texts: Sequence[str]) -> str:
     """Show SQL some texts as a table with the column id; gives its name, to be unregistered."""
     packed = np.empty(len(texts), dtype=object)

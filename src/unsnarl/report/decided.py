@@ -12,7 +12,7 @@ from unsnarl.files.tables import Names
 from unsnarl.model import Clustering
 from unsnarl.report.decided_tables import Decided, make_decision_table
 from unsnarl.report.effects import Effects, find_effects
-from unsnarl.report.ruling import APPLIED, Ruled, Ruling
+from unsnarl.report.ruling import STATUSES, Ruled, Ruling
 from unsnarl.report.standoffs import Standoffs
 from unsnarl.report.statements import Statements
 from unsnarl.report.summary import count_of
@@ -38,9 +38,9 @@ class Compared:
 def _make_table(ruling: Ruling, effects: Effects, found: Compared, ids: Any) -> Columns:
     """Make a row for each event of the log, in its order."""
     assert ruling.log is not None
-    table = make_decision_table(ruling.log.events, ruling.status, found.measure)
-    # Those that apply are in the order of the log.
-    places = np.flatnonzero(table["status"] == APPLIED)
+    words = np.array(STATUSES, dtype=object)
+    table = make_decision_table(ruling.log.events, words[ruling.status], found.measure)
+    places = ruling.applied
     table["effect"][places] = np.where(effects.changed, CHANGED, ALREADY_SO)
     table["n_records"][places] = effects.n_records
     table["n_moved"][places] = effects.n_moved
@@ -74,7 +74,7 @@ def begin_decided(ruled: Ruled | None, n_records: int) -> Decided | None:
     """Give what is known of decisions before anybody has looked what they did: who is named by them."""
     if ruled is None:
         return None
-    return Decided(count_named(ruled.said, n_records) if ruled.ruling.applied else {})
+    return Decided(count_named(ruled.said, n_records) if len(ruled.ruling.applied) else {})
 
 
 def make_decided(ruled: Ruled, ids: Any, found: Compared) -> Decided:

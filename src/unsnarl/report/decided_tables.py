@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from unsnarl.decisions.events import Event
+from unsnarl.decisions.entries import Entries
 from unsnarl.files.session import Columns
 from unsnarl.files.tables import DECIDED_SCHEMA, DECISION_SCHEMA, VIOLATION_SCHEMA, TableColumns
 
@@ -64,10 +65,10 @@ def read_decided(clusters: Columns) -> Decided | None:
     return Decided(columns) if columns else None
 
 
-def make_decision_table(events: Sequence[Event], status: Mapping[str, str], measure: str) -> Columns:
+def make_decision_table(events: Entries, status: NDArray[Any], measure: str) -> Columns:
     """Make the table of decisions, nothing yet being known of what they did.
 
-    status   of each event, by its id
+    status   of each event, a word
     measure  distance or log_odds: how near clusters are
     """
     fills = {"VARCHAR": "", "INTEGER": np.int32(0), "DOUBLE": np.nan}
@@ -77,14 +78,8 @@ def make_decision_table(events: Sequence[Event], status: Mapping[str, str], meas
             continue
         fill = fills[type_]
         table[name] = np.full(len(events), fill, dtype=object if fill == "" else type(fill))
-    names = [event.event for event in events]
-    said = {
-        "event": names,
-        "kind": [event.kind for event in events],
-        "by": [event.by for event in events],
-        "at": [event.at for event in events],
-        "status": [status[name] for name in names],
-    }
+    columns = events.columns
+    said = {"event": columns.names, "kind": columns.kinds, "by": columns.by, "at": columns.at, "status": status}
     for name, column in said.items():
         table[name][:] = column
     return table

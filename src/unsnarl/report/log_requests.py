@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 from unsnarl.decisions.chains import Contradiction, Sameness, find_contradictions
 from unsnarl.decisions.events import Event, read_event, write_time
 from unsnarl.decisions.log import Log
@@ -21,7 +23,7 @@ from unsnarl.files.decisions import append
 from unsnarl.files.record_columns import find_columns, hash_records
 from unsnarl.files.records import RecordSource, read_records
 from unsnarl.files.session import Session
-from unsnarl.report.ruling import find_stale
+from unsnarl.report.staleness import Hashed
 from unsnarl.report.summary import count_of
 from unsnarl.settings import Settings
 
@@ -235,9 +237,10 @@ def check(path: str, records: Any = None, settings: Settings | None = None) -> L
         return report
     with Session() as session:
         source = read_records(session, records, settings or Settings())
-        stale, n_unseen = find_stale(holding, source, False)
+        positions = np.array(log.find_holding(), dtype=np.int64)
+        stale, n_unseen = Hashed.of(log.events, positions).find_stale(source, False)
         unknown = _find_unknown(source, holding)
-    return replace(report, stale=[one for one in holding if one.event in stale], unknown=unknown, n_unseen=n_unseen)
+    return replace(report, stale=[log.events[i] for i in stale.tolist()], unknown=unknown, n_unseen=n_unseen)
 
 
 def _find_unknown(records: RecordSource, events: Sequence[Event]) -> list[tuple[str, Event]]:

@@ -17,6 +17,7 @@ from unsnarl.files.session import Session
 from unsnarl.model import Index
 from unsnarl.report.opening import Asked
 from unsnarl.report.ruling import Register, Ruling, make_ruling
+from unsnarl.report.statements import name_all
 from unsnarl.settings import Settings
 
 
@@ -53,7 +54,8 @@ def survey_decisions(
     log = attempt(lambda: read_decisions(asked.decisions).log)
     if log is None:
         return
-    wanted = sorted({record for event in log.events for record in event.ids})
+    everything = np.arange(len(log.events))
+    wanted = sorted(set(name_all(log.events, everything, {}).ids))
     try:
         pairs = read_pairs(session, asked.pairs, settings)
         records = None if asked.records is None else read_records(session, asked.records, settings)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,27 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.decisions.chains import Contradiction, Sameness, find_contradictions, find_rule_breaks
-from unsnarl.decisions.events import Event
-from unsnarl.decisions.log import Log
+from unsnarl.decisions.events import UNDO, UNSURE, Event
+from unsnarl.decisions.log import HOLDS, Log
 from unsnarl.decisions.resolving import Resolution, by_reviewer, latest_first, resolve
 from unsnarl.errors import InputError
-from unsnarl.files.record_columns import hash_records, need_records, read_sources
+from unsnarl.files.record_columns import need_records, read_sources
 from unsnarl.files.records import RecordSource
 from unsnarl.model import Components, Constraints, Index
+from unsnarl.report.staleness import Hashed
 from unsnarl.report.statements import (
     Groups,
+    Longs,
     Statements,
     list_denials,
     list_heads,
-    list_ids,
-    list_statements,
     mark_denied,
+    name_all,
+    name_nothing,
     unite,
 )
 from unsnarl.report.summary import count_of
 from unsnarl.settings import Settings
 
-APPLIED, STALE, UNKNOWN, OVERRULED = "applied", "stale", "unknown ids", "overruled"
+STATUSES = (HOLDS, "undone", "superseded", UNSURE, UNDO, "applied", "stale", "unknown ids", "overruled")
+"""What becomes of events."""
+APPLIED, STALE, UNKNOWN, OVERRULED = map(STATUSES.index, ("applied", "stale", "unknown ids", "overruled"))
 
 _NOBODY = np.zeros(0, dtype=np.int32)
 
@@ -66,9 +69,9 @@ class Ruling:
     """Hold what decisions and rules come to.
 
     log       None where no decisions were given
-    status    of each event's id: what `Log.status` says, or APPLIED, STALE, UNKNOWN, OVERRULED
-    applied   the events that apply, without ids that are no records
-    said      what they say; records by number
+    status    int8[events]  what became of each event of the log: a place in STATUSES
+    applied   int64[k]  positions in the log of the events that apply
+    said      what these say, without ids that are no records; records by number
     groups    who is the same as whom by that
     sources   None without --one-per
     is_hard   whether --one-per is a rule, and not evidence
@@ -76,9 +79,9 @@ class Ruling:
     """
 
     log: Log | None = None
-    status: dict[str, str] = field(default_factory=dict)
-    applied: list[Event] = field(default_factory=list)
-    said: Statements = field(default_factory=lambda: list_statements([], _NOBODY))
+    status: NDArray[np.int8] = field(default_factory=lambda: _NOBODY.astype(np.int8))
+    applied: Longs = field(default_factory=lambda: _NOBODY.astype(np.int64))
+    said: Statements = field(default_factory=lambda: name_nothing().as_statements(_NOBODY))
     groups: Groups = field(default_factory=lambda: Groups(_NOBODY, _NOBODY))
     sources: Sources | None = None
     is_hard: bool = False
@@ -92,49 +95,14 @@ class Ruling:
         """Count the events by what became of them, for run.json."""
         if self.log is None:
             return {}
-        tally = Counter(self.status.values())
+        counts = np.bincount(self.status, minlength=len(STATUSES)).tolist()
+        tally = sorted((name, count) for name, count in zip(STATUSES, counts, strict=True) if count)
         return {
             "decisions": {
                 "n_events": len(self.log.events),
-                **{f"n_{name.replace(' ', '_')}": count for name, count in sorted(tally.items())},
+                **{f"n_{name.replace(' ', '_')}": count for name, count in tally},
             }
         }
-
-
-def find_stale(events: Sequence[Event], records: RecordSource, joint: bool) -> tuple[set[str], int]:
-    """Find the events that name a record which has changed since; gives how many could not be looked at too.
-
-    Cost: one pass over RECORDS for each set of columns that the hashes are of.
-    """
-    has = set.intersection(*(set(part.columns) for part in records.source.parts))
-    by_columns: dict[tuple[str, ...], list[Event]] = {}
-    n_unseen = 0
-    for event in events:
-        if event.hashes and set(event.columns) <= has:
-            by_columns.setdefault(event.columns, []).append(event)
-        n_unseen += bool(event.hashes) and not set(event.columns) <= has
-    stale = set()
-    for columns, some in by_columns.items():
-        wanted = sorted({record for event in some for record in event.ids if record in event.hashes})
-        now = hash_records(records, joint, columns, wanted)
-        stale |= {
-            event.event
-            for event in some
-            if any(
-                now.get(record, event.hashes[record]) != event.hashes[record]
-                for record in event.ids
-                if record in event.hashes
-            )
-        }
-    return stale, n_unseen
-
-
-def _list_events(events: Iterable[Event]) -> str:
-    """Show the first of some events, one line each."""
-    shown = [
-        f"  {event.where}: {event.kind} {', '.join(map(repr, event.ids[:4]))} ({event.signed()})" for event in events
-    ]
-    return "\n".join(["", *shown[:5], *(["  ..."] if len(shown) > 5 else [])])
 
 
 def refuse_contradictions(found: Sequence[Contradiction]) -> None:
@@ -155,65 +123,88 @@ class _Judge:
     def __init__(self, log: Log, register: Register, settings: Settings) -> None:
         self._settings = settings
         self._register = register
-        self.status = dict(log.status)
-        for event in log.events:
-            if self.status[event.event] == "holds" and event.kind in ("unsure", "undo"):
-                self.status[event.event] = event.kind
-        self.events = log.holding()
+        self.log = log
+        columns = log.events.columns
+        self.status = np.zeros(len(log.events), dtype=np.int8)
+        for kind in (UNSURE, UNDO):
+            self.status[[i for i, said in enumerate(columns.kinds) if said == kind]] = STATUSES.index(kind)
+        if log.cancelled:
+            gone = [i for i, name in enumerate(columns.names) if name in log.cancelled]
+            self.status[gone] = [STATUSES.index(log.cancelled[columns.names[i]]) for i in gone]
+        self.applied = np.flatnonzero(self.status == 0)
+        self.changed: dict[int, Event] = {}
         self.notes = list(log.notes)
-        self.said = list_statements([], _NOBODY)
+        self.named = name_nothing()
+        self.said = self.named.as_statements(_NOBODY)
 
-    def _leave_out(self, events: list[Event], status: str, why: str) -> None:
+    def _list(self, positions: Longs) -> list[Event]:
+        """Make the events at some positions, without ids that are no records."""
+        return [self.changed.get(i) or self.log.events[i] for i in positions.tolist()]
+
+    @property
+    def events(self) -> list[Event]:
+        """Make the events that still apply; for the few logs of which somebody must see them all."""
+        return self._list(self.applied)
+
+    def _show(self, positions: Longs) -> str:
+        """Show the first of some events, one line each."""
+        shown = [
+            f"  {event.where}: {event.kind} {', '.join(map(repr, event.ids[:4]))} ({event.signed()})"
+            for event in self._list(positions[:5])
+        ]
+        return "\n".join(["", *shown, *(["  ..."] if len(positions) > 5 else [])])
+
+    def _leave_out(self, positions: Longs, status: int, why: str) -> None:
         """Leave some events out, and say so."""
-        if events:
-            gone = {event.event for event in events}
-            self.status.update(dict.fromkeys(gone, status))
-            self.events = [event for event in self.events if event.event not in gone]
-            self.notes.append(f"{count_of(len(events), 'decision')} not applied: {why}{_list_events(events)}")
+        if len(positions):
+            self.status[positions] = status
+            self.applied = np.setdiff1d(self.applied, positions)
+            said = count_of(len(positions), "decision")
+            self.notes.append(f"{said} not applied: {why}{self._show(positions)}")
 
     def leave_out_stale(self, records: RecordSource | None, joint: bool) -> None:
         """Leave out what was said of records that have changed since."""
-        if records is None or not any(event.hashes for event in self.events):
+        hashed = Hashed.of(self.log.events, self.applied)
+        if records is None or not len(hashed):
             return
-        stale, n_unseen = find_stale(self.events, records, joint)
+        found, n_unseen = hashed.find_stale(records, joint)
         if n_unseen:
             said = count_of(n_unseen, "decision")
             self.notes.append(f"{said} applied without a look at the records: RECORDS lack columns that were hashed")
-        found = [event for event in self.events if event.event in stale]
-        if found and self._settings.apply_stale:
+        if len(found) and self._settings.apply_stale:
             said = count_of(len(found), "decision")
-            self.notes.append(f"{said} applied though a record has changed since (--apply-stale){_list_events(found)}")
+            self.notes.append(f"{said} applied though a record has changed since (--apply-stale){self._show(found)}")
         else:
             self._leave_out(found, STALE, "a record has changed since (--apply-stale applies them)")
 
     def leave_out_unknown(self) -> None:
         """Find the numbers of all ids, and leave out those that are no records. Raises InputError."""
-        texts = list_ids(self.events)
-        numbers = self._register.find(texts)
-        self.said = list_statements(self.events, numbers)
-        unknown = {texts[i] for i in np.flatnonzero(numbers < 0).tolist()}
-        if not unknown:
+        self._take()
+        is_unknown = self.said.record < 0
+        if not is_unknown.any():
             return
-        naming = [event for event in self.events if not unknown.isdisjoint(event.ids)]
+        rows = np.flatnonzero(is_unknown).tolist()
+        unknown = {self.named.ids[row] for row in rows}
         if not self._settings.allow_unknown_ids:
-            first = [(record, event) for event in naming for record in event.ids if record in unknown]
+            where = self._list(self.applied[self.said.event[rows]])
             raise InputError(
                 f"DECISIONS: {count_of(len(unknown), 'id')} that no record has.",
-                examples=[f"{event.where}: {record!r}" for record, event in first],
+                examples=[f"{event.where}: {self.named.ids[row]!r}" for row, event in zip(rows, where, strict=True)],
                 hint="Check the ids, or leave them out with --allow-unknown-ids.",
             )
-        trimmed = [_without(event, unknown) for event in self.events]
-        kept = [event for event in trimmed if event.ties or event.separates]
+        naming = self.applied[np.unique(self.said.event[rows])]
+        trimmed = {i: _without(event, unknown) for i, event in zip(naming.tolist(), self._list(naming), strict=True)}
+        empty = [i for i, event in trimmed.items() if not (event.ties or event.separates)]
         said = f"{count_of(len(unknown), 'id')} of decisions left out: no record has it (--allow-unknown-ids)"
         self.notes.append(said + "".join(f"\n  {record!r}" for record in sorted(unknown)[:5]))
-        empty = {event.event for event in trimmed} - {event.event for event in kept}
-        self._leave_out([event for event in self.events if event.event in empty], UNKNOWN, "too few known ids")
-        self._take(kept)
+        self._leave_out(np.array(empty, dtype=np.int64), UNKNOWN, "too few known ids")
+        self.changed = trimmed
+        self._take()
 
-    def _take(self, events: list[Event]) -> None:
-        """Go on with other events."""
-        self.events = events
-        self.said = list_statements(events, self._register.find(list_ids(events)))
+    def _take(self) -> None:
+        """Find out what the events say that still apply."""
+        self.named = name_all(self.log.events, self.applied, self.changed)
+        self.said = self.named.as_statements(self._register.find(self.named.ids))
 
     def settle_contradictions(self, sources: Sources | None, rule: str | None) -> Groups:
         """Find contradictions, and stop or resolve them. Raises InputError."""
@@ -223,15 +214,14 @@ class _Judge:
         if how == "stop":
             found = []
             if is_denied.any():
-                denials = [self.events[i] for i in np.flatnonzero(is_denied).tolist()]
-                found = find_contradictions(denials, Sameness(self.events))
+                found = find_contradictions(self._list(self.applied[is_denied]), Sameness(self.events))
             refuse_contradictions([*found, *self._find_rule_breaks(groups, sources, rule)])
             return groups
         if is_denied.any():
             order = (self._settings.reviewer_order or "").split(",")
             strength = latest_first if how == "latest" else by_reviewer([name.strip() for name in order])
             self._overrule(resolve(self.events, strength))
-            self._take(self.events)
+            self._take()
             groups = unite(self.said)
         broken = self._find_rule_breaks(groups, sources, rule)
         if broken:
@@ -241,8 +231,11 @@ class _Judge:
         return groups
 
     def _overrule(self, resolution: Resolution) -> None:
-        overruled = [event for event, _ in resolution.overruled]
-        self._leave_out(overruled, OVERRULED, f"--on-contradiction {self._settings.on_contradiction}")
+        position_of = dict(zip([event.event for event in self.events], self.applied.tolist(), strict=True))
+        overruled = [position_of[event.event] for event, _ in resolution.overruled]
+        self._leave_out(
+            np.array(overruled, dtype=np.int64), OVERRULED, f"--on-contradiction {self._settings.on_contradiction}"
+        )
         chains = [f"\n  {why.say()}" for _, why in resolution.overruled[:5] if why is not None]
         self.notes[-1] += "".join(chains)
 
@@ -255,7 +248,7 @@ class _Judge:
         if len(np.unique(places)) == len(places):
             return []
         sameness = Sameness(self.events)
-        code_of = dict(zip(list_ids(self.events), sources.code_of[self.said.record].tolist(), strict=True))
+        code_of = dict(zip(self.named.ids, sources.code_of[self.said.record].tolist(), strict=True))
         source_of = {record: sources.names[code] for record, code in code_of.items() if code >= 0}
         return find_rule_breaks(sameness, source_of, rule, sameness.groups())
 
@@ -300,8 +293,8 @@ def make_ruling(
     judge.leave_out_stale(records, joint)
     judge.leave_out_unknown()
     groups = judge.settle_contradictions(sources, settings.one_per if is_hard else None)
-    status = {**judge.status, **dict.fromkeys([event.event for event in judge.events], APPLIED)}
-    return Ruling(log, status, judge.events, judge.said, groups, sources, is_hard, tuple(judge.notes))
+    judge.status[judge.applied] = APPLIED
+    return Ruling(log, judge.status, judge.applied, judge.said, groups, sources, is_hard, tuple(judge.notes))
 
 
 def _make_constraints(
@@ -359,7 +352,7 @@ def apply_ruling(ruling: Ruling, rank_of: Index, components: Components) -> Rule
     if ruling.sources is not None:
         source_of = np.empty(len(rank_of), dtype=np.int32)
         source_of[rank_of] = ruling.sources.code_of
-    if not ruling.applied:
+    if not len(ruling.applied):
         return Ruled(ruling, said, constraints, constraints, source_of)
     alone = Ruling(sources=ruling.sources, is_hard=ruling.is_hard)
     rules = _make_constraints(alone, alone.said, alone.groups, rank_of, components)

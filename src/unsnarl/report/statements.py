@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl.decisions.events import DIFFERENT, GROUP, SAME, Event
+from unsnarl.decisions.entries import Entries
+from unsnarl.decisions.events import DIFFERENT, GROUP, KINDS, SAME, Event
 from unsnarl.model import Index
 
 Longs = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+_CODES = {kind: code for code, kind in enumerate(KINDS)}
+_TYING, _SEPARATING = (SAME, GROUP), (DIFFERENT, GROUP)
 
 LARGE_PARTITION = 30
 """An event that tells more parts apart than this is a family, and not a cannot-link for each two of them."""
@@ -47,31 +50,74 @@ class Statements:
         return dataclasses.replace(self, record=name_of[self.record])
 
 
-def list_ids(events: Sequence[Event]) -> list[str]:
-    """List the records that events name, event by event and part by part."""
-    return list(chain.from_iterable(chain.from_iterable([event.parts for event in events])))
+@dataclass(frozen=True)
+class Named:
+    """Hold what events say, each record still by its id.
+
+    ids                     of each row
+    event, part             int64[rows]   as Statements has them
+    is_same, is_different   bool[events]  groups are both
+    """
+
+    ids: list[str]
+    event: Longs
+    part: Longs
+    is_same: Bools
+    is_different: Bools
+
+    def as_statements(self, record: Index) -> Statements:
+        """Say who the records are.
+
+        record  of each id
+        """
+        n_events = len(self.is_same)
+        n_parts, has_two = np.zeros(n_events, dtype=np.int64), np.zeros(n_events, dtype=np.bool_)
+        np.maximum.at(n_parts, self.event, self.part + 1)
+        is_second = (self.event[1:] == self.event[:-1]) & (self.part[1:] == self.part[:-1])
+        has_two[self.event[1:][is_second]] = True
+        ties, separates = self.is_same & has_two, self.is_different & (n_parts > 1)
+        return Statements(self.event, self.part, record, ties, separates)
 
 
-def list_statements(events: Sequence[Event], record: Index) -> Statements:
-    """List what events say.
+def _name_others(events: Sequence[tuple[int, Event]]) -> tuple[list[str], Longs, Longs]:
+    """List the records of events that are not plain, each with the number it goes by: id, event and part of each."""
+    rows = [
+        (record, number, place) for number, event in events for place, part in enumerate(event.parts) for record in part
+    ]
+    ids, event, part = map(list, zip(*rows, strict=True)) if rows else ([], [], [])
+    return ids, np.array(event, dtype=np.int64), np.array(part, dtype=np.int64)
 
-    record  of each id of `list_ids`
+
+def name_all(entries: Entries, chosen: Longs, changed: Mapping[int, Event]) -> Named:
+    """List what some events say, event by event and part by part.
+
+    chosen   their positions
+    changed  by position, events that count in the place of those that are there
 
     Cost: O(ids).
     """
-    all_parts = [event.parts for event in events]
-    lengths = np.fromiter(map(len, chain.from_iterable(all_parts)), dtype=np.int64)
-    n_parts = np.fromiter(map(len, all_parts), dtype=np.int64, count=len(events))
-    event = np.repeat(np.arange(len(n_parts)), n_parts)
-    part = np.arange(len(lengths)) - (np.cumsum(n_parts) - n_parts)[event]
-    kinds = [event.kind for event in events]
-    is_same, is_different, is_group = (
-        np.array([kind == word for kind in kinds], dtype=np.bool_) for word in (SAME, DIFFERENT, GROUP)
-    )
-    has_two = np.zeros(len(kinds), dtype=np.bool_)
-    has_two[event[lengths > 1]] = True
-    ties, separates = (is_same | is_group) & has_two, (is_different | is_group) & (n_parts > 1)
-    return Statements(np.repeat(event, lengths), np.repeat(part, lengths), record, ties, separates)
+    columns = entries.columns
+    special = {**entries.others, **changed}
+    is_plain = np.ones(len(entries), dtype=np.bool_)
+    is_plain[list(special)] = False
+    kinds = np.fromiter(map(_CODES.__getitem__, columns.kinds), dtype=np.int8, count=len(entries))[chosen]
+    is_same, is_different = (np.isin(kinds, [KINDS.index(kind) for kind in told]) for told in (_TYING, _SEPARATING))
+    plain = np.flatnonzero(is_plain[chosen])
+    at = chosen[plain].tolist()
+    sides = [list(map(column.__getitem__, at)) for column in (columns.left, columns.right)]
+    rest = np.flatnonzero(~is_plain[chosen]).tolist()
+    ids, event, part = _name_others([(number, special[int(chosen[number])]) for number in rest])
+    event = np.concatenate((plain, plain, event))
+    part = np.concatenate((np.zeros(len(plain), dtype=np.int64), ~is_same[plain], part))
+    order = np.argsort(event, kind="stable")
+    texts = np.array([*sides[0], *sides[1], *ids], dtype=object)[order]
+    return Named(texts.tolist(), event[order], part[order], is_same, is_different)
+
+
+def name_nothing() -> Named:
+    """Give what no events say."""
+    none = np.zeros(0, dtype=np.int64)
+    return Named([], none, none, none.astype(np.bool_), none.astype(np.bool_))
 
 
 def _begins(said: Statements) -> Bools:

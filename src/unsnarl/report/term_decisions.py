@@ -85,7 +85,7 @@ def weigh_decisions(given: TermInput, outcome: Outcome, found: TermFindings, sol
     if ruled is None:
         return found
     compared = Compared(found.clustering, found.clustering, no_standoffs(), "log_odds")
-    if ruled.ruling.applied:
+    if len(ruled.ruling.applied):
         blocked = _find_blocked(given, outcome, chosen.cut)
         base: Clustering = cut_odds_forest(solve(ruled.rules).forest, chosen.cut, chosen.rule)
         compared = Compared(found.clustering, base, blocked, "log_odds")

@@ -56,7 +56,7 @@ def weigh_decisions(given: Input, found: Findings) -> tuple[Decided, NDArray[np.
     assert given.ruled is not None
     ruled, components, chosen = given.ruled, given.components, found.settings
     same = Compared(found.clustering, found.clustering, no_standoffs(), "distance")
-    if not ruled.ruling.applied:
+    if not len(ruled.ruling.applied):
         is_unchanged = None if ruled.ruling.log is None else np.ones(len(given.ids), dtype=np.bool_)
         return make_decided(ruled, given.ids, same), is_unchanged
     link = link_constrained(given.threads, chosen.linkage, None)
