@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bhc, decided, forecast, published, startup, tables
+from benchmarks import bhc, decided, decision_logs, forecast, published, startup, tables
 from benchmarks.cases import TABLES, Case
 from benchmarks.measure import save
 
@@ -53,6 +53,7 @@ TITLES = {
     **bhc.TITLES,
     "decided": "The truth fed as decisions",
     "published": "The published case: whole programs on files",
+    "decisions-cost": "What 100,000 decisions cost",
     "forecast": "What `unsnarl check` says, and what `unsnarl cluster` then takes",
     "startup": "Start-up",
 }
@@ -151,8 +152,10 @@ def _run_table(name: str, quick: bool, repeats: int, wanted: published.Wanted, k
         return {**result, "repeats": 1, "cases": forecast.run(quick, wanted.inputs)}
     if name == "decided":
         return {**result, "repeats": 1, "examples": decided.run(quick)}
+    chosen = wanted._replace(sizes=wanted.sizes[:1] if quick else wanted.sizes, repeats=repeats)
+    if name == "decisions-cost":
+        return {**result, "cases": decision_logs.run(chosen)}
     if name == "published":
-        chosen = wanted._replace(sizes=wanted.sizes[:1] if quick else wanted.sizes, repeats=repeats)
         return {**result, "cases": published.run(chosen, kept.get("cases", []))}
     return {**result, "cases": [_run_case(case, repeats) for case in TABLES[name](quick)]}
 
@@ -173,6 +176,8 @@ def _as_text(name: str, result: dict[str, Any]) -> str:
         body = f"{published.EXPLAINED}\n\n{_show_published(result, 'pictures')}"
     elif name == "forecast":
         body = f"{forecast.EXPLAINED}\n\n{forecast.as_table(result['cases'])}"
+    elif name == "decisions-cost":
+        body = f"{decision_logs.EXPLAINED}\n\n{decision_logs.as_table(result['cases'])}"
     elif name == "decided":
         body = f"{decided.as_table(result['examples'])}\n\n![F1 against decisions](pictures/decisions.svg)"
     elif name == "growth":
@@ -201,12 +206,12 @@ def _write(results: dict[str, Any], measured: list[str]) -> None:
 
 def main() -> None:
     """Parse the command line and run."""
-    names = [*TABLES, *bhc.TITLES, "decided", "published", "forecast", "startup"]
+    names = [*TABLES, *bhc.TITLES, "decided", "published", "decisions-cost", "forecast", "startup"]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write the tables.")
     parser.add_argument("--only", choices=names, action="append", help="measure this table only (may be given again)")
     parser.add_argument("--quick", action="store_true", help="small graphs, one run, nothing written")
     parser.add_argument("--repeats", type=int, default=5, help="processes for each measurement (default 5)")
-    only = "of `published`, measure this {} only, and keep the others (may be given again)"
+    only = "of `published` and `decisions-cost`, measure this {} only, and keep the others (may be given again)"
     parser.add_argument("--method", choices=published.NAMES, action="append", help=only.format("program"))
     parser.add_argument("--size", type=int, action="append", help=only.format("number of pairs"))
     parser.add_argument("--inputs", type=Path, help="folder with the files of `published`, a folder for each size")

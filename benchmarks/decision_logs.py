@@ -4,11 +4,16 @@ As people leave them: mostly `same`, then `different`, some groups, doubts, even
 comments. Most are of two records with a scored pair, at the threshold or over it for `same`, under it or not much over
 it for `different`; some of records that nobody compared. Nothing contradicts anything, so a run applies them all.
 With hashes each line has those of its records, as `unsnarl decisions add --records` writes them.
+
+`python -m benchmarks --only decisions-cost` measures what such logs add to a run: whole programs on the same files, by
+turns, so that what else the machine does weighs on all alike.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +22,10 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 
+from benchmarks import published
 from benchmarks.generators import SEED
+from benchmarks.large import Shape, make
+from benchmarks.tables import table
 from unsnarl.decisions.chains import Sameness
 from unsnarl.decisions.events import read_event, write_time
 from unsnarl.files.record_columns import hash_content
@@ -128,6 +136,53 @@ def write_log(folder: Path, log: Path, asked: Asked) -> None:
     events = make_events(folder, asked)
     order = np.random.default_rng(asked.seed).permutation(len(events)).tolist()
     log.write_text("".join(f"{events[i].as_line()}\n" for i in order), encoding="utf-8")
+
+
+LOGS = {
+    "no decisions": None,
+    "100,000 decisions": Asked(),
+    "100,000 decisions with hashes of content": Asked(hashed=True),
+}
+EXPLAINED = """Whole programs on the files of the published case, by turns; *x* is the time against the run without
+decisions. The log is that of `python -m benchmarks.decision_logs`; what decisions did is found out too."""
+
+
+def run_size(n_pairs: int, wanted: published.Wanted) -> dict[str, Any]:
+    """Take the files of one size, or make them, and run with each log and without, by turns."""
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in LOGS}
+    with tempfile.TemporaryDirectory(prefix="unsnarl-bench-") as name:
+        made = Path(name)
+        folder = (wanted.inputs or made) / str(n_pairs)
+        if not (folder / "records.csv").exists():
+            make(folder, Shape(n_pairs))
+        options = {}
+        for number, (log, asked) in enumerate(LOGS.items()):
+            path = made / f"{number}.jsonl"
+            options[log] = [] if asked is None else ["--decisions", str(path)]
+            if asked is not None:
+                write_log(folder, path, asked)
+        for _ in range(wanted.repeats):
+            for log, found in runs.items():
+                found.append(published.measure([*published.command("unsnarl", folder, made), *options[log]]))
+                print(f"  {n_pairs:,} pairs: {log}: {found[-1]}", file=sys.stderr, flush=True)
+    return {"n_pairs": n_pairs, "logs": {log: published.median(found) for log, found in runs.items()}}
+
+
+def run(wanted: published.Wanted) -> list[dict[str, Any]]:
+    """Measure the sizes that are wanted."""
+    return [run_size(n_pairs, wanted) for n_pairs in wanted.sizes]
+
+
+def as_table(cases: list[dict[str, Any]]) -> str:
+    """Write a row for each size and log."""
+    rows = []
+    for case in cases:
+        free = next(iter(case["logs"].values()))
+        for log, found in case["logs"].items():
+            fields = ("seconds", "processor_seconds")
+            times = [f"{found[field]:.1f} s, {found[field] / free[field]:.2f}x" for field in fields]
+            rows.append([f"{case['n_pairs'] / 1e6:g} M", log, *times, f"{found['peak_bytes'] / 1e9:.1f} GB"])
+    return table(["pairs", "log", "time", "processor time", "memory"], rows)
 
 
 def main() -> None:

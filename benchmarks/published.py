@@ -58,7 +58,8 @@ class Wanted(NamedTuple):
     longest: float | None = None
 
 
-def _command(method: str, folder: Path, out: Path) -> list[str]:
+def command(method: str, folder: Path, out: Path) -> list[str]:
+    """Give the command line of a program, on the files of a folder."""
     if not method.startswith("unsnarl"):
         return [sys.executable, "-m", "benchmarks.peers", method, str(folder)]
     limit = ["--memory-limit", "1GB"] if method == "unsnarl-1GB" else []
@@ -117,7 +118,8 @@ def measure(command: list[str], longest_seconds: float = 400.0) -> dict[str, Any
     return {**found, "said": text}
 
 
-def _median(runs: list[dict[str, Any]]) -> dict[str, Any]:
+def median(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Give the middle of each figure of several runs; one that failed stands for all."""
     failed = [run for run in runs if "note" in run]
     names = [name for name in runs[0] if name != "said"]
     return failed[0] if failed else {name: statistics.median(run[name] for run in runs) for name in names}
@@ -129,13 +131,13 @@ def _measure_beside_floor(method: str, folder: Path, longest_seconds: float, rep
     with tempfile.TemporaryDirectory(prefix="unsnarl-bench-") as out:
         for _ in range(repeats):
             if method != "floor":
-                floors.append(measure(_command("floor", folder, Path(out))))
-            runs.append(measure(_command(method, folder, Path(out)), longest_seconds))
+                floors.append(measure(command("floor", folder, Path(out))))
+            runs.append(measure(command(method, folder, Path(out)), longest_seconds))
             print(f"  {folder.name}: {method}: {runs[-1]}", file=sys.stderr, flush=True)
             if "note" in runs[-1]:
                 break
-    found = _median(runs)
-    return {**found, "floor_seconds": _median(floors)["seconds"]} if floors else found
+    found = median(runs)
+    return {**found, "floor_seconds": median(floors)["seconds"]} if floors else found
 
 
 def run_size(n_pairs: int, wanted: Wanted) -> dict[str, Any]:

@@ -54,16 +54,14 @@ def find_same_components(one: Forest, other: Forest, components: Components, loo
     return same
 
 
-def find_moved(now: Clustering, before: Clustering) -> Bools:
-    """Mark the records whose cluster does not hold the same records in two clusterings. Cost: O(n)."""
+def find_changed(now: Clustering, before: Clustering) -> Bools:
+    """Mark the clusters, by name, that do not hold the same records in two clusterings. Cost: O(n)."""
     new, old = now.cluster_of, before.cluster_of
-    is_split = np.zeros(len(new), dtype=np.bool_)
-    # A cluster is named by its smallest record: where another is elsewhere than that one was, it was not one cluster.
-    is_split[new[old != old[new]]] = True
-    differs = np.bincount(new, minlength=len(new)) != np.bincount(old, minlength=len(new))[old]
-    # A name looks up what is known of its own cluster alone.
-    moved: Bools = (is_split | differs)[new]
-    return moved
+    differs = np.flatnonzero(new != old)
+    is_changed = np.zeros(len(new), dtype=np.bool_)
+    # A cluster lacks a record, or has one more, that is called otherwise in the other.
+    is_changed[new[differs]] = is_changed[old[differs]] = True
+    return is_changed
 
 
 def find_effects(said: Statements, now: Clustering, before: Clustering) -> Effects:
@@ -81,8 +79,7 @@ def find_effects(said: Statements, now: Clustering, before: Clustering) -> Effec
     joined = mark_repeated(said.event, cluster, said.part, n_events)
     held = np.unique(said.event << 32 | now.cluster_of[said.record])
     size = np.bincount(now.cluster_of, minlength=n_records)
-    moved = now.cluster_of[find_moved(now, before)]
-    n_moved = np.bincount(moved, minlength=n_records)
+    n_moved = np.where(find_changed(now, before), size, 0)
 
     def add_up(counts: Counts) -> Counts:
         return np.bincount(held >> 32, weights=counts[held & 0xFFFFFFFF], minlength=n_events).astype(np.int64)

@@ -185,11 +185,19 @@ def unite(said: Statements) -> Groups:
 
 
 def mark_repeated(event: Longs, key: NDArray[np.integer], value: NDArray[np.integer], n_events: int) -> Bools:
-    """Mark the events in which one key has two different values."""
+    """Mark the events in which one key has two different values.
+
+    event  increasing
+    """
+    marked = np.zeros(n_events, dtype=np.bool_)
+    # By far the most have two rows.
+    is_two = np.bincount(event, minlength=n_events)[event] == 2
+    pair, more = np.flatnonzero(is_two).reshape(-1, 2).T, np.flatnonzero(~is_two)
+    marked[event[pair[0]]] = (key[pair[0]] == key[pair[1]]) & (value[pair[0]] != value[pair[1]])
+    event, key, value = event[more], key[more], value[more]
     order = np.lexsort((value, key, event))
     event, key, value = event[order], key[order], value[order]
     again = (event[1:] == event[:-1]) & (key[1:] == key[:-1]) & (value[1:] != value[:-1])
-    marked = np.zeros(n_events, dtype=np.bool_)
     marked[event[1:][again]] = True
     return marked
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 from unsnarl import solve
 from unsnarl.collector import collector_at_rest
 from unsnarl.dendrogram import cut_forest
-from unsnarl.model import Clustering, Components, Constraints, Forest, Pairs
+from unsnarl.model import Clustering, Constraints, Forest, Index, Pairs
 from unsnarl.report.blocked import Answer, find_blocked
 from unsnarl.report.decided import Compared, begin_decided, make_decided
 from unsnarl.report.decided_tables import Decided
@@ -25,26 +23,63 @@ from unsnarl.report.ruling import find_touched
 from unsnarl.report.standoffs import no_standoffs
 from unsnarl.report.statements import list_heads
 from unsnarl.report.timing import Clock, Later
+from unsnarl.settings import Settings
 
 
 @dataclass(frozen=True)
-class _Without:
-    """Hold what is needed to link some components as if nobody had decided anything.
+class _Some:
+    """Hold some records, numbered anew in the same order, so that work on them costs nothing for the others.
 
-    link        links components of pairs under constraints
-    components  finds the components of pairs at the threshold
-    rules       what holds all the same
+    records  int32[k]  increasing
+    rank     int32[n]  place of each record among them; of others it means nothing
     """
 
-    link: Callable[[Pairs, Components, Constraints], Forest]
-    components: Callable[[Pairs], Components]
-    rules: Constraints
+    records: Index
+    rank: Index
 
-    def solve(self, pairs: Pairs, is_touched: NDArray[np.bool_]) -> Forest:
-        """Link the pairs of some records. Cost: that of linking them."""
-        kept = is_touched[pairs.left]
-        some = Pairs(pairs.left[kept], pairs.right[kept], pairs.score[kept], pairs.n_records)
-        return self.link(some, self.components(some), self.rules)
+    @staticmethod
+    def of(is_chosen: NDArray[np.bool_]) -> _Some:
+        """Take the records that are marked."""
+        records = np.flatnonzero(is_chosen).astype(np.int32)
+        rank = np.zeros(len(is_chosen), dtype=np.int32)
+        rank[records] = np.arange(len(records), dtype=np.int32)
+        return _Some(records, rank)
+
+    def take_pairs(self, pairs: Pairs, is_chosen: NDArray[np.bool_]) -> Pairs:
+        """Take the pairs of these records, none of which has a pair with another."""
+        kept = np.flatnonzero(is_chosen[pairs.left])
+        left, right = self.rank[pairs.left[kept]], self.rank[pairs.right[kept]]
+        return Pairs(left, right, pairs.score[kept], len(self.records))
+
+    def take_rules(self, under: Constraints, is_chosen: NDArray[np.bool_]) -> Constraints:
+        """Take what holds between these records."""
+        linked, told = is_chosen[under.left], is_chosen[under.member]
+        return Constraints(
+            self.rank[under.must_of[self.records]],
+            self.rank[under.left[linked]],
+            self.rank[under.right[linked]],
+            self.rank[under.member[told]],
+            under.family[told],
+        )
+
+    def put_back(self, forest: Forest) -> Forest:
+        """Give merges of these records the numbers that they have among all."""
+        component, left, right = (self.records[column] for column in (forest.component, forest.left, forest.right))
+        return Forest(component, left, right, forest.distance, forest.size, len(self.rank))
+
+
+def _link_without(given: Input, chosen: Settings, is_touched: NDArray[np.bool_]) -> tuple[Forest, Index]:
+    """Link some records as if nobody had decided anything; gives the cluster of each record of these too, by name.
+
+    Cost: that of linking them.
+    """
+    assert given.ruled is not None
+    some = _Some.of(is_touched)
+    pairs = some.take_pairs(given.pairs, is_touched)
+    link = link_constrained(given.threads, chosen.linkage, None)
+    rules = some.take_rules(given.ruled.rules, is_touched)
+    forest = link(pairs, solve.find_components(pairs, chosen.threshold), rules)
+    return some.put_back(forest), some.records[cut_forest(forest, chosen.cut).cluster_of]
 
 
 def weigh_decisions(given: Input, found: Findings) -> tuple[Decided, NDArray[np.bool_] | None]:
@@ -59,15 +94,14 @@ def weigh_decisions(given: Input, found: Findings) -> tuple[Decided, NDArray[np.
     if not len(ruled.ruling.applied):
         is_unchanged = None if ruled.ruling.log is None else np.ones(len(given.ids), dtype=np.bool_)
         return make_decided(ruled, given.ids, same), is_unchanged
-    link = link_constrained(given.threads, chosen.linkage, None)
-    find = partial(solve.find_components, threshold=chosen.threshold)
     is_touched = find_touched(components, ruled.constraints, rules_too=False)
-    base = _Without(link, find, ruled.rules).solve(given.pairs, is_touched)
-    before = np.where(is_touched, cut_forest(base, chosen.cut).cluster_of, found.clustering.cluster_of)
+    base, clusters = _link_without(given, chosen, is_touched)
+    before = found.clustering.cluster_of.copy()
+    before[is_touched] = clusters
     must_of = ruled.constraints.must_of
     answer = Answer(found.forest, found.clustering, given.pairs, must_of, chosen.linkage, chosen.cut)
     blocked = find_blocked(answer, list_heads(ruled.said))
-    compared = replace(same, before=Clustering(before.astype(np.int32)), blocked=blocked)
+    compared = replace(same, before=Clustering(before), blocked=blocked)
     is_unchanged = find_same_components(found.forest, base, components, is_touched) | ~is_touched
     return make_decided(ruled, given.ids, compared), is_unchanged
 
