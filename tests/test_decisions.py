@@ -25,7 +25,8 @@ from unsnarl.errors import InputError, UsageError
 from unsnarl.files.record_columns import find_changed, hash_content
 from unsnarl.files.records import read_records
 from unsnarl.files.session import Session
-from unsnarl.report import blocked, standoffs
+from unsnarl.model import Clustering
+from unsnarl.report import blocked, effects, standoffs, statements
 from unsnarl.settings import Settings
 
 FILES = ("clusters.parquet", "merges.parquet", "components.parquet")
@@ -350,6 +351,28 @@ def test_unknown_ids_stop_the_run_or_are_left_out() -> None:
     assert result.found.decided.table["status"].tolist() == ["unknown ids", "applied"]
     assert merges_of(result) == merges_of(unsnarl.cluster(SIX_ROWS, decisions=[say("different", "B", "C")]))
     assert "'Q'" in result.summary()
+
+
+def name_by_first(labels: list[int]) -> Clustering:
+    return Clustering(np.array([labels.index(label) for label in labels], dtype=np.int32))
+
+
+@given(labels=st.lists(st.tuples(*[st.integers(0, 4)] * 2), min_size=1, max_size=9))
+def test_changed_clusters_are_those_that_hold_other_records(labels: list[tuple[int, int]]) -> None:
+    now, before = (name_by_first(list(side)) for side in zip(*labels, strict=True))
+    held = [
+        {name: set(np.flatnonzero(found.cluster_of == name)) for name in found.cluster_of.tolist()}
+        for found in (now, before)
+    ]
+    expected = {name for name in held[0] | held[1] if held[0].get(name) != held[1].get(name)}
+    assert set(np.flatnonzero(effects.find_changed(now, before)).tolist()) == expected
+
+
+@given(rows=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)), max_size=12))
+def test_a_key_of_two_values_is_found(rows: list[tuple[int, int, int]]) -> None:
+    event, key, value = np.array(sorted(rows, key=lambda row: row[0]), dtype=np.int64).reshape(-1, 3).T
+    expected = [any(a[:2] == b[:2] == (i, a[1]) and a[2] != b[2] for a in rows for b in rows) for i in range(5)]
+    assert statements.mark_repeated(event, key, value, 5).tolist() == expected
 
 
 CONTENT = st.none() | st.text(st.sampled_from(' ab"\\\té\x01\u2003'), max_size=4)
