@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine import as_pairs, assert_equals_twin, solve_graph
 from reference.agglomerate import FORBIDDEN, LINKAGES, agglomerate, agglomerate_by_definition
-from strategies import SCORES, SHAPES, UNITS, Graph, count, decide, graphs, seeded_graph
+from strategies import SCORES, SHAPES, UNITS, Graph, count, decide, graphs, seeded_graph, seeds
 from unsnarl.engines import constrained
 from unsnarl.model import Forest, no_constraints
 
@@ -52,7 +52,7 @@ def test_drawn_graphs(linkage: str, graph: Graph, rng: random.Random, threshold:
 @pytest.mark.parametrize("linkage", LINKAGES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_seeded_graphs(shape: str, linkage: str) -> None:
-    for seed in range(count(20)):
+    for seed in seeds(20):
         for scores in SCORES:
             graph = seeded_graph(seed, shape, scores, 2 + seed % 29)
             decided, must_of = decide(graph, random.Random(seed))
@@ -62,7 +62,7 @@ def test_seeded_graphs(shape: str, linkage: str) -> None:
 @pytest.mark.parametrize("linkage", LINKAGES)
 @pytest.mark.parametrize("shape", ["sparse", "power-law", "cliques", "path", "hubs"])
 def test_in_stages(many_stages: None, shape: str, linkage: str) -> None:
-    for seed in range(count(4)):
+    for seed in seeds(4):
         for scores in SCORES:
             graph = seeded_graph(seed, shape, scores, 30)
             decided, must_of = decide(graph, random.Random(seed))

@@ -11,7 +11,7 @@ import pytest
 
 from engine import WHOLE, as_pairs, assert_equals_twin
 from reference.agglomerate import LINKAGES
-from strategies import SCORES, SHAPES, Graph, count, seeded_graph
+from strategies import SCORES, SHAPES, Graph, seeded_graph, seeds
 from unsnarl import contraction, solve
 from unsnarl.kernels import split
 
@@ -19,7 +19,7 @@ from unsnarl.kernels import split
 @pytest.mark.parametrize("linkage", LINKAGES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_equals_twin(many_stages: None, shape: str, linkage: str) -> None:
-    for seed in range(count(4)):
+    for seed in seeds(4):
         for scores in SCORES:
             graph = seeded_graph(seed, shape, scores, random.Random(seed).randrange(2, 40))
             assert_equals_twin(graph, linkage, threads=1 + seed % 2)
@@ -27,7 +27,7 @@ def test_equals_twin(many_stages: None, shape: str, linkage: str) -> None:
 
 @pytest.mark.parametrize("linkage", LINKAGES)
 def test_pieces_stay_inside_components_that_a_higher_threshold_made(many_stages: None, linkage: str) -> None:
-    for seed in range(count(20)):
+    for seed in seeds(20):
         for scores in SCORES:
             assert_equals_twin(seeded_graph(seed, "random", scores, 12), linkage, threshold=0.8)
 

@@ -28,7 +28,7 @@ parquet = pytest.importorskip("pyarrow.parquet")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 N_KILLS = 4 if SMALL else 50
-N_ROWS = 2_000 if SMALL else 60_000
+N_ROWS = 1_000 if SMALL else 60_000
 FILES = ("clusters.parquet", "merges.parquet", "components.parquet", "run.json")
 
 
@@ -250,7 +250,7 @@ def test_spilled_pairs_have_no_room(pairs: Path, tmp_path: Path, monkeypatch: py
 def test_too_little_memory(pairs: Path, place: Path) -> None:
     old = digests(place / "run")
     done = subprocess.run(
-        command(pairs, place, "--memory-limit", "100kB"),
+        command(pairs, place, "--memory-limit", "20kB"),
         env=environment(place),
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ from reference import bhc
 from unsnarl.bayes.recipe import IDEAS, Plan
 
 SMALL = bool(os.environ.get("UNSNARL_SMALL"))
-N_SETS = 20 if SMALL else 250
+N_SETS = 10 if SMALL else 250
 SWITCHES = [frozenset(), *(frozenset([idea]) for idea in IDEAS), frozenset(IDEAS)]
 
 

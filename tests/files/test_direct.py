@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import unsnarl
+from strategies import SMALL
 from unsnarl.errors import InputError
 from unsnarl.files import rows
 from unsnarl.files.direct import is_possible
@@ -61,12 +62,14 @@ def test_errors_of_the_taker_and_of_the_engine(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["INTEGER", "BIGINT", "VARCHAR"])
 @pytest.mark.parametrize("direct", [True, False])
 def test_whole_numbers_and_texts_make_the_same_run(tmp_path: Path, monkeypatch, kind: str, direct: bool) -> None:
+    n_rows = 300 if SMALL else 3000
     query = (
         "SELECT CAST((i * 7919) % 997 - 400 AS {0}) AS id_l, CAST((i * 31) % 991 - 400 AS {0}) AS id_r, "
-        "CAST(i % 100 / 100 AS DOUBLE) AS score FROM range(3000) t(i) WHERE (i * 7919) % 997 < (i * 31) % 991"
+        "CAST(i % 100 / 100 AS DOUBLE) AS score FROM range({1}) t(i) WHERE (i * 7919) % 997 < (i * 31) % 991"
     )
-    expected = unsnarl.cluster(write(tmp_path / "text.csv", query.format("VARCHAR")), on_conflict="max").clusters
-    path = write(tmp_path / "pairs.parquet", query.format(kind))
+    texts = write(tmp_path / "text.csv", query.format("VARCHAR", n_rows))
+    expected = unsnarl.cluster(texts, on_conflict="max").clusters
+    path = write(tmp_path / "pairs.parquet", query.format(kind, n_rows))
     monkeypatch.setattr(rows, "is_possible", lambda: direct)
     with Session() as session:
         given = session.rows(f"SELECT id_l FROM '{path}' UNION SELECT id_r FROM '{path}'")

@@ -9,7 +9,7 @@ from scipy.cluster import hierarchy
 from sknetwork.hierarchy import Paris
 
 from engine import solve_graph
-from strategies import Graph, count, seeded_graph
+from strategies import Graph, seeded_graph, seeds
 from unsnarl import dendrogram
 from unsnarl.model import SCORE_UNITS, Forest, snap_distance
 
@@ -46,7 +46,7 @@ def make(seed: int, shape: str) -> Graph:
 @pytest.mark.parametrize("linkage", ["average", "single", "complete", "weighted"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_heights_and_flat_clusters_equal_scipy(shape: str, linkage: str) -> None:
-    for seed in range(count(25)):
+    for seed in seeds(25):
         graph = make(seed, shape)
         forest, _ = solve_graph(graph, linkage)
         peer = hierarchy.linkage(dense(graph), linkage)
@@ -61,7 +61,7 @@ def test_heights_and_flat_clusters_equal_scipy(shape: str, linkage: str) -> None
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_components_at_half_do_not_change_clusters_at_half(shape: str) -> None:
-    for seed in range(count(25)):
+    for seed in seeds(25):
         graph = make(seed, shape)
         forest, _ = solve_graph(graph, threshold=0.5)
         peer = hierarchy.linkage(dense(graph), "average")
@@ -74,7 +74,7 @@ def test_components_at_half_do_not_change_clusters_at_half(shape: str) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_heights_equal_fastcluster(shape: str) -> None:
     fastcluster = pytest.importorskip("fastcluster")
-    for seed in range(count(40)):
+    for seed in seeds(40):
         graph = make(seed, shape)
         for linkage in ("average", "single", "complete", "weighted"):
             forest, _ = solve_graph(graph, linkage)
@@ -86,7 +86,7 @@ def test_heights_equal_fastcluster(shape: str) -> None:
 @pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != "random"])
 def test_merges_equal_scikit_network(shape: str) -> None:
     """Paris with uniform weights is average linkage; its height is (total weight / n^2) / similarity."""
-    for seed in range(count(25)):
+    for seed in seeds(25):
         graph = make(seed, shape)
         pairs, n_records = graph
         left, right, score = (np.array(column) for column in zip(*pairs, strict=True))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine import assert_equals_twin, solve_graph
 from reference.agglomerate import LINKAGES, agglomerate, agglomerate_by_definition
-from strategies import SCORES, SHAPES, UNITS, Graph, count, graphs, seeded_graph
+from strategies import SCORES, SHAPES, SMALL, UNITS, Graph, count, graphs, seeded_graph, seeds
 
 KINDS = list(product(SHAPES, SCORES))
 
@@ -44,14 +44,14 @@ def test_any_scores(graph: Graph) -> None:
 
 @pytest.mark.parametrize(("shape", "scores"), KINDS)
 def test_average_on_seeded_graphs(shape: str, scores: str) -> None:
-    for seed in range(count(60)):
+    for seed in seeds(60):
         assert_equals_twin(seeded_graph(seed, shape, scores, 2 + seed % 29), "average")
 
 
 @pytest.mark.parametrize("linkage", LINKAGES[1:])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_other_linkages_on_seeded_graphs(linkage: str, shape: str) -> None:
-    for seed, scores in product(range(count(20)), SCORES):
+    for seed, scores in product(seeds(20), SCORES):
         assert_equals_twin(seeded_graph(seed, shape, scores, 2 + seed % 23), linkage)
 
 
@@ -59,7 +59,7 @@ def test_other_linkages_on_seeded_graphs(linkage: str, shape: str) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("linkage", LINKAGES[:3])
 def test_hundreds_of_records(linkage: str, shape: str, scores: str) -> None:
-    n_records = 40 if shape in ("complete", "random") else 60 if linkage == "single" else 150
+    n_records = 40 if shape in ("complete", "random") or SMALL else 60 if linkage == "single" else 150
     assert_equals_twin(seeded_graph(3, shape, scores, n_records), linkage, threads=2)
 
 
