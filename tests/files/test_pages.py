@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from strategies import SMALL
 from unsnarl.errors import InputError, UnsnarlError
 from unsnarl.files import pages
 from unsnarl.files.footers import UnplainError
@@ -22,7 +23,7 @@ from unsnarl.settings import Settings
 
 pytestmark = pytest.mark.skipif(not pages.is_possible(), reason="this DuckDB does not show its zstd")
 
-N_ROWS = 3000
+N_ROWS = 1500 if SMALL else 3000
 
 
 def make_pairs(n_rows: int = N_ROWS, optional: bool = True, wide: bool = False) -> pa.Table:
