@@ -238,7 +238,7 @@ def test_spilled_pairs_have_no_room(pairs: Path, tmp_path: Path, monkeypatch: py
 
     from unsnarl.report import forecast, intake
 
-    monkeypatch.setattr(intake, "share_memory", lambda _: forecast.Shares(None, 0))
+    monkeypatch.setattr(intake, "share_memory", lambda _: forecast.Shares(None, None, 0))
     expected = unsnarl.cluster(pairs, temp_dir=str(tmp_path)).merges
     assert len(expected) and os.listdir(tmp_path) == []
     monkeypatch.setattr(os, "pwrite", refuse)
