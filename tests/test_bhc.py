@@ -198,12 +198,24 @@ def test_empty_lists_and_terms_that_all_have_are_told() -> None:
         ({"cut": -1.0}, "cut is under 0"),
         ({"naive": True, "group_duplicates": True}, "contradict"),
         ({"tune": True, "gamma": 3.0}, "one of them is given"),
+        ({"mean": 0.2}, "mean is only for bernoulli with a uniform prior"),
+        ({"mean": 0.2, "model": "bernoulli"}, "mean is only for bernoulli with a uniform prior"),
         ({"colour": 1}, "no setting 'colour'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: Any, words: str) -> None:
     with pytest.raises(unsnarl.UsageError, match=words):
         unsnarl.bhc(LISTS, **settings)
+
+
+@pytest.mark.parametrize("left_out", [{"naive": True}, {"without": "index"}])
+def test_without_the_index_the_merges_are_those_of_exact(left_out: Any) -> None:
+    loose: Any = {"prior": "uniform", "strength": 5.0, "gamma": 1.0}
+    terms = {"A": "red round", "B": "red round", "C": "red", "D": "blue flat", "E": "blue flat", "F": "green"}
+    six = [{"id": key, "terms": value.split()} for key, value in terms.items()]
+    exact = unsnarl.bhc(six, exact=True, **loose).merges
+    assert unsnarl.bhc(six, **loose, **left_out).merges == exact
+    assert unsnarl.bhc(six, **loose).merges != exact
 
 
 def test_a_prior_under_which_everything_merges_is_refused() -> None:

@@ -69,7 +69,7 @@ class TermSettings:
         False, "Merge records of equal terms first, where that raises the odds; may change the result."
     )
     without: str | None = _setting(None, f"Ideas to do without, for comparison: {', '.join(IDEAS)}.")
-    naive: bool = _setting(False, "Do without all of these ideas; the result is the same, for small sets.")
+    naive: bool = _setting(False, "Do without all of these ideas, for small sets; the result is that of --exact.")
     fields: str | None = _setting(
         None, "Make field=value terms of these columns of a records file, as name,city (default: TERMS has terms)."
     )
@@ -109,6 +109,8 @@ class TermSettings:
             raise UsageError(
                 "cut is under 0 with the rule stop.", hint="Under 0 only whole trees are cut: --rule tree."
             )
+        if self.mean is not None and (self.model, self.prior) != ("bernoulli", "uniform"):
+            raise UsageError("mean is only for bernoulli with a uniform prior.", hint="Leave it out.")
         if self.naive and self.group_duplicates:
             raise UsageError("naive and group-duplicates contradict each other.", hint="Give one of them.")
 
