@@ -151,6 +151,12 @@ def test_what_breaks_the_contract_is_refused_with_the_place(given: Any, words: s
         unsnarl.bhc(given)
 
 
+@pytest.mark.parametrize("bad", [None, "", 1.0])
+def test_ids_of_a_matrix_keep_the_contract(bad: Any) -> None:
+    with pytest.raises(unsnarl.InputError, match="1 of the ids"):
+        unsnarl.bhc(csr_matrix([[1, 0], [1, 1]]), ids=["a", bad])
+
+
 @pytest.mark.parametrize(
     ("name", "text", "options", "code", "words"),
     [
@@ -198,6 +204,8 @@ def test_empty_lists_and_terms_that_all_have_are_told() -> None:
         ({"cut": -1.0}, "cut is under 0"),
         ({"naive": True, "group_duplicates": True}, "contradict"),
         ({"tune": True, "gamma": 3.0}, "one of them is given"),
+        ({"cut": None}, "cut is None; it must be a number"),
+        ({"threads": 1.5}, "threads is 1.5; it must be a whole number"),
         ({"mean": 0.2}, "mean is only for bernoulli with a uniform prior"),
         ({"mean": 0.2, "model": "bernoulli"}, "mean is only for bernoulli with a uniform prior"),
         ({"colour": 1}, "no setting 'colour'"),
@@ -417,6 +425,13 @@ def test_a_table_without_rows_has_nothing_to_score() -> None:
     result = unsnarl.bhc(pa.table({"id": pa.array([], pa.string()), "term": pa.array([], pa.string())}))
     assert len(result.clusters) == 0
     assert "yes, certified: no two clusters were there to score" in result.summary()
+
+
+def test_truth_of_other_records_is_refused_with_ids_of_both() -> None:
+    linked = unsnarl.cluster([{"id_l": "a", "id_r": "b", "score": 0.9}])
+    for result in (linked, unsnarl.bhc(LISTS)):
+        with pytest.raises(unsnarl.InputError, match=r"(?s)No record of the run.*in the run: 'a'.*in the truth: 'q'"):
+            unsnarl.evaluate(result, [{"id": "q", "entity": "1"}])
 
 
 def test_grouping_first_says_that_exactness_is_not_claimed() -> None:

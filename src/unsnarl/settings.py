@@ -106,8 +106,10 @@ def check_fields(settings: Any) -> None:
         choices, span = item.metadata["choices"], item.metadata["span"]
         if choices and value not in choices:
             raise UsageError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
-        if span and value is not None and not (isinstance(value, (int, float)) and span[0] <= value <= span[1]):
-            raise UsageError(f"{name} is {value!r}; it must be a number from {span[0]:g} to {span[1]:g}.")
+        kind, what = (int, "a whole number") if item.type == "int | None" else ((int, float), "a number")
+        is_left_open = value is None and item.default is None
+        if span and not is_left_open and not (isinstance(value, kind) and span[0] <= value <= span[1]):
+            raise UsageError(f"{name} is {value!r}; it must be {what} from {span[0]:g} to {span[1]:g}.")
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"{name} is {value!r}; it must be a finite number.")
 

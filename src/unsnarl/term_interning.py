@@ -105,6 +105,13 @@ def intern_matrix(matrix: Any, ids: Sequence[Any] | None) -> InternedTerms:
         said = f"TERMS: {len(bad):,} counts that are negative or fractional."
         raise InputError(said, examples=examples, hint="Give whole numbers.")
     texts = [str(i) for i in (range(matrix.shape[0]) if ids is None else ids)]
+    no_ids = [] if ids is None else [i for i in ids if i is None or i == "" or isinstance(i, float)]
+    if no_ids:
+        raise InputError(
+            f"TERMS: {len(no_ids):,} of the ids are null, empty or floating-point numbers.",
+            examples=[repr(i) for i in no_ids[:5]],
+            hint="Ids must be texts or integers.",
+        )
     if len(texts) != matrix.shape[0] or len(set(texts)) != len(texts):
         raise InputError(
             f"TERMS: {len(set(texts)):,} ids for {matrix.shape[0]:,} rows.", hint="Give each row an id of its own."

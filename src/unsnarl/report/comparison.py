@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -48,7 +49,7 @@ def compare_with_truth(ids: Any, cluster_of: NDArray[Any], truth: Mapping[str, A
     entity_of = np.fromiter((entity_of_id.get(text, -1) for text in ids), dtype=np.int64, count=len(ids))
     n_matched = int((entity_of >= 0).sum())
     if n_matched == 0:
-        examples = [f"in the run: {text!r}" for text in list(ids[:2])]
+        examples = [f"in the run: {text!r}" for text in itertools.islice(ids, 2)]
         examples += [f"in the truth: {text!r}" for text in truth["ids"][:2]]
         hint = "Ids are compared as text; name the column with --truth-id."
         raise InputError("No record of the run has truth.", examples=examples, hint=hint)
