@@ -139,7 +139,7 @@ def check(
     "--at",
     type=click.FLOAT,
     required=True,
-    help="Clusters closer than this distance (1 - score) are one; for a run of bhc: log odds.",
+    help="Clusters at this distance (1 - score) or closer are one; for a run of bhc: over these log odds.",
 )
 @click.option("--out", help="File to write the clusters to: .parquet or .csv (default: CSV to standard output).")
 @force_option

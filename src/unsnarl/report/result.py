@@ -112,7 +112,7 @@ class Result:
     def at(self, cut: float) -> Result:
         """Cut the same dendrograms at another distance, and give the whole result of that.
 
-        cut  0 .. 1; clusters closer than this (distance <= cut) are one
+        cut  0 .. 1; clusters at this distance or closer are one
 
         Cost: O(n + number of merges), nothing is linked anew.
         """
