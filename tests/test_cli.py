@@ -592,3 +592,21 @@ def test_sigterm_leaves_nothing_behind(tmp_path: Path, heavy_pairs: Path) -> Non
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err.strip()) == (143, "unsnarl: stopped by the system.")
     assert list(tmp_path.iterdir()) == [scratch] and list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--version"], 0), (["cut", "no-such-run", "--at", "0.5"], 3)])
+def test_ctrl_c_after_the_work_is_done_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int
+) -> None:
+    remove = exits._Scratch.remove
+
+    def press_and_remove(scratch: exits._Scratch) -> None:
+        signal.raise_signal(signal.SIGINT)
+        remove(scratch)
+
+    monkeypatch.setattr(exits._Scratch, "remove", press_and_remove)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert exits.run(commands, arguments) == code
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -197,6 +197,7 @@ class _Interruption:
     def __init__(self, scratch: _Scratch) -> None:
         self._scratch = scratch
         self.came = False
+        self.is_over = False
         self.number: int = signal.SIGINT
         self._before: dict[int, Any] = {}
 
@@ -213,7 +214,13 @@ class _Interruption:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def end(self) -> None:
+        """Take no more notice: the work is done, or what went wrong is being said."""
+        self.is_over = True
+
     def _answer(self, number: int, frame: FrameType | None) -> None:
+        if self.is_over:
+            return
         if self.came or _is_importing(frame):
             _leave_interrupted(self._scratch, number)
         self.came, self.number = True, number
@@ -236,7 +243,9 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  (whatever it is, the user gets a message and an exit code)
         if interruption.came:
             _leave_interrupted(scratch, interruption.number)
+        interruption.end()
         return _report(error, as_json)
     finally:
+        interruption.end()
         scratch.remove()
         interruption.release()
