@@ -39,7 +39,7 @@ _FULL = 0.75
 def _make_zeros(n_items: int, dtype: Any) -> NDArray[Any]:
     """Make zeros of 8 bytes each, the first at the beginning of a line of memory.
 
-    Many are put in large pages where the system has them: places all over small ones cost twice as much to look at.
+    Many are put in large pages where the system has them: they are looked at all over.
     """
     if n_items * 8 >= _LARGE_BYTES and hasattr(mmap, "MADV_HUGEPAGE"):
         pages = mmap.mmap(-1, n_items * 8, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
