@@ -1,6 +1,6 @@
 """Measure one method on one graph, in a process of its own, and print the figures as JSON.
 
-Not timed: imports, compiling (a tiny graph is linked first), reading the graph,
+Not timed: imports, compiling and loading of kernels (a tiny graph is linked first), reading the graph,
 finding its components. Timed: the linkage alone; for the methods that need a
 matrix, the making of the matrix as well, shown apart.
 
@@ -76,6 +76,8 @@ def prepare_unsnarl(graph: Graph, threads: int) -> Callable[[], dict[str, Any]]:
     from unsnarl.engines.local import link
     from unsnarl.model import Pairs
 
+    solve.load_kernels()
+    solve.load_engine()
     small = Pairs(*star(50))
     link(small, solve.find_components(small, 0.5), "average", threads, None)
     pairs = Pairs(*graph)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
-from unsnarl import contraction, solve
+from unsnarl import solve, stages
 
 settings.register_profile(
     "unsnarl", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -18,9 +18,9 @@ def many_stages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     """Take every component in stages, with pieces of a few pairs, however badly it falls apart."""
     monkeypatch.setattr(solve, "LARGE_PAIRS", 1)
     monkeypatch.setattr(solve, "PART_PAIRS", 3)
-    monkeypatch.setattr(contraction, "SHARES", request.param)
-    monkeypatch.setattr(contraction, "LEAST_NODES", 2)
-    monkeypatch.setattr(contraction, "LEAST_ENTRIES", 2)
-    monkeypatch.setattr(contraction, "LARGEST_SHARE", 1.0)
-    monkeypatch.setattr(contraction, "PIECE_ENTRIES", 5)
-    monkeypatch.setattr(contraction, "SMALL_PIECES", 3)
+    monkeypatch.setattr(stages, "SHARES", request.param)
+    monkeypatch.setattr(stages, "LEAST_NODES", 2)
+    monkeypatch.setattr(stages, "LEAST_ENTRIES", 2)
+    monkeypatch.setattr(stages, "LARGEST_SHARE", 1.0)
+    monkeypatch.setattr(stages, "PIECE_ENTRIES", 5)
+    monkeypatch.setattr(stages, "SMALL_WORK", 100)

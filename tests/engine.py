@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from unittest import mock
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from reference.graphs import components, inside
 from strategies import Graph
 from unsnarl import solve
 from unsnarl.engines.local import link
+from unsnarl.kernels import small
 from unsnarl.model import Components, Forest, Pairs
 
 WHOLE = 1 / UNITS
@@ -32,13 +34,21 @@ def as_pairs(graph: Graph) -> Pairs:
 def solve_graph(
     graph: Graph, linkage: str = "average", threshold: float = WHOLE, threads: int = 1, must_of: Sequence[int] = ()
 ) -> tuple[Forest, Components]:
-    """Find the components of a graph and link them; every guarantee of the answers is checked."""
+    """Find the components of a graph and link them; every guarantee of the answers is checked.
+
+    Small pieces are agglomerated in squares of values, all others by tables of best matches: so the graph is linked
+    once more by tables alone, which must give the same.
+    """
     pairs = as_pairs(graph)
     groups = np.array(must_of, dtype=np.int32) if must_of else None
     found = solve.find_components(pairs, threshold, groups)
     found.check()
     forest = link(pairs, found, linkage, threads, None)
     forest.check()
+    with mock.patch.object(small, "SMALL_NODES", 1):
+        by_tables = link(pairs, found, linkage, threads, None)
+    for name in ("component", "left", "right", "distance", "size"):
+        assert np.array_equal(getattr(forest, name), getattr(by_tables, name)), name
     assert forest.n_records == pairs.n_records
     assert (found.component_of[forest.left] == forest.component).all()
     assert (found.component_of[forest.right] == forest.component).all()

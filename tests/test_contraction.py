@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from engine import WHOLE, as_pairs, assert_equals_twin
 from reference.agglomerate import LINKAGES
 from strategies import SCORES, SHAPES, Graph, seeded_graph, seeds
-from unsnarl import contraction, solve
+from unsnarl import contraction, solve, stages
 from unsnarl.kernels import split
 
 
@@ -83,7 +82,7 @@ def test_first_stage_by_hand() -> None:
     """The pivot is the best pair of the middle node; what comes no later ties pieces, the rest does not."""
     rows = [(0, 1, 950_000_000), (1, 2, 500_000_000), (2, 3, 930_000_000), (3, 4, 900_000_000), (4, 5, 800_000_000)]
     _, found = whole((rows, 6))
-    pieces = contraction.lay_out_pieces(
+    pieces = stages.lay_out_pieces(
         found, solve.LINKAGE_CODES["average"], contraction.end_of_all(), np.array([0, 0, 2, 2, 2, 5], dtype=np.int32)
     )
     assert pieces.grouping.members.tolist() == [0, 1, 2, 3, 4, 5]
@@ -105,22 +104,28 @@ def test_first_stage_by_hand() -> None:
 
 def test_what_is_taken_in_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     """A graph that falls apart, and a sparse one that does not; no dense one, and none by weighted linkage."""
-    monkeypatch.setattr(contraction, "LEAST_NODES", 10)
-    monkeypatch.setattr(contraction, "LEAST_ENTRIES", 10)
-    break_up = partial(contraction.break_up, shares=contraction.SHARES)
+    monkeypatch.setattr(stages, "LEAST_NODES", 10)
+    monkeypatch.setattr(stages, "LEAST_ENTRIES", 10)
     path = [(i, i + 1, 500_000_000 + (7919 * i) % 100) for i in range(99)]
     star = [(0, leaf, 500_000_000 + leaf) for leaf in range(1, 100)]
     label = random.Random(1).sample(range(100), 100)
     tied = sorted((min(a, b), max(a, b), 500_000_000) for a, b in pairwise(label))
 
-    def stage(rows: list[tuple[int, int, int]], linkage: str = "average") -> contraction.Pieces | None:
-        return break_up(whole((rows, 100), linkage)[1], solve.LINKAGE_CODES[linkage])
+    def stage(rows: list[tuple[int, int, int]], linkage: str = "average") -> stages.Pieces | None:
+        steps = stages.break_up(whole((rows, 100), linkage)[1], solve.LINKAGE_CODES[linkage], stages.SHARES)
+        while True:
+            try:
+                work = next(steps)
+            except StopIteration as end:
+                return end.value
+            for one in work:
+                one()
 
     falls_apart, stays = stage(path), stage(star)
-    assert falls_apart is not None and falls_apart.shares == contraction.SHARES
-    assert stays is not None and stays.shares == contraction.SHARES[-1:]
+    assert falls_apart is not None and falls_apart.shares == stages.SHARES
+    assert stays is not None and stays.shares == stages.SHARES[-1:]
     assert stage(path, "weighted") is None
-    monkeypatch.setattr(contraction, "SPARSE", 1)
+    monkeypatch.setattr(stages, "SPARSE", 1)
     assert stage(star) is None and stage(path) is not None
     assert stage(tied) is not None, "names tell ties apart"
     assert stage(tied, "single") is None

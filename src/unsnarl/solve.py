@@ -3,20 +3,20 @@
     pairs --> find_components --> split_components --> Agglomeration(part) ... --> make_forest --> join_forests
 
 A part is one large component or many small ones; parts are independent, so who solves them, where and in what order
-cannot change the answer. A large component is taken in stages (contraction.py).
+cannot change the answer. A large component is taken in stages (stages.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl import contraction
+from unsnarl import contraction, stages
 from unsnarl.collector import collector_at_rest
 from unsnarl.contraction import Merges
 from unsnarl.errors import UsageError
@@ -30,6 +30,7 @@ from unsnarl.model import SCORE_UNITS, Components, Forest, Index, Pairs, Score, 
 from unsnarl.tasks import Agglomeration, SmallPieces, Task, Writing
 
 Counts = NDArray[np.int64]
+Found = TypeVar("Found")
 
 LINKAGE_CODES = {
     "average": linkages.AVERAGE,
@@ -203,7 +204,7 @@ class Solution:
         done = self._n_pairs_settled + sum(task.n_pairs_done for task in self._tasks)
         return self.part.n_pairs if self.merges is not None else min(done, self.part.n_pairs)
 
-    def _solve(self, pieces: contraction.Pieces) -> list[SmallPieces | Agglomeration]:
+    def _solve(self, pieces: stages.Pieces) -> list[SmallPieces | Agglomeration]:
         """Make the tasks that solve all pieces."""
         few = [SmallPieces(partial(pieces.agglomerate_small, self._linkage, i)) for i in range(len(pieces.ranges))]
         many = [Agglomeration(partial(pieces.cut, i), self._linkage, pieces.pivot) for i in range(len(pieces.parts))]
@@ -238,7 +239,7 @@ class Solution:
         piece_of = np.arange(len(component), dtype=np.int32)
         piece_of[1:][component[1:] == component[:-1]] = 0
         np.maximum.accumulate(piece_of, out=piece_of)
-        pieces = contraction.lay_out_pieces(found, self._linkage, contraction.end_of_all(), piece_of)
+        pieces = stages.lay_out_pieces(found, self._linkage, contraction.end_of_all(), piece_of)
         tasks = self._solve(pieces)
         if tasks:
             yield tasks
@@ -251,15 +252,15 @@ class Solution:
         yield [Writing(partial(whole.write, i)) for i in range(N_WRITERS)]
         found, room = self._contract_tied(whole, linkage, ties)
         del whole
-        stages: list[Merges] = [ties]
-        shares: tuple[float, ...] = contraction.SHARES
-        while (pieces := contraction.break_up(found, self._linkage, shares)) is not None:
+        made: list[Merges] = [ties]
+        shares: tuple[float, ...] = stages.SHARES
+        while (pieces := (yield from _side_by_side(stages.break_up(found, self._linkage, shares)))) is not None:
             tasks = self._solve(pieces)
             yield tasks
-            stages.append(_in_order([task.take_merges() for task in tasks]))
-            smaller = contraction.Contraction(found, self._linkage, stages[-1], N_RANGES, room)
+            made.append(_in_order([task.take_merges() for task in tasks]))
+            smaller = contraction.Contraction(found, self._linkage, made[-1], N_RANGES, room)
             yield [Writing(partial(smaller.write, i)) for i in range(N_RANGES)]
-            is_slow = len(smaller.contracted.names) > contraction.SLOW * len(found.names)
+            is_slow = len(smaller.contracted.names) > stages.SLOW * len(found.names)
             found, room, shares = smaller.contracted, found.entries, pieces.shares
             del pieces, tasks, smaller
             self._n_pairs_settled = self.part.n_pairs - int(found.used.sum(dtype=np.int64)) // 2
@@ -268,7 +269,18 @@ class Solution:
         del room
         last = Agglomeration(lambda: found, self._linkage, contraction.end_of_all())
         yield [last]
-        self.merges = _concatenate([*stages, last.take_merges()])
+        self.merges = _concatenate([*made, last.take_merges()])
+
+
+def _side_by_side(steps: Generator[stages.Work, None, Found]) -> Generator[Sequence[Task], None, Found]:
+    """Turn what is to be done side by side into tasks."""
+    while True:
+        try:
+            work = next(steps)
+        except StopIteration as end:
+            found: Found = end.value
+            return found
+        yield [Writing(one) for one in work]
 
 
 def _concatenate(sequences: list[Merges]) -> Merges:
@@ -293,7 +305,7 @@ def load_kernels() -> None:
     """Load all kernels but those of the best-match table, or compile them where this machine has not yet."""
     with collector_at_rest():
         part = _smallest_part()
-        merges = contraction.load_kernels(part.view)
+        merges = stages.load_kernels(part.view)
         make_forest(part, merges, "average")
 
 

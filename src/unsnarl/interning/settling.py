@@ -19,7 +19,8 @@ from unsnarl.interning.sorting import sort_by
 from unsnarl.interning.store import N_PARTITIONS, Columns, PairStore
 from unsnarl.kernels import canonical_pairs as canonical
 from unsnarl.kernels import partitions as kernels
-from unsnarl.kernels.connected_components import point_at_smallest, tie_pairs
+from unsnarl.kernels.connected_components import tie_pairs
+from unsnarl.kernels.union_find import point_at_smallest
 from unsnarl.model import Components, Index, Pairs, to_score_units
 
 N_EXAMPLES = 5

@@ -6,7 +6,7 @@ import numpy as np
 
 from unsnarl.kernels.arrays import Int32
 from unsnarl.kernels.jit import kernel
-from unsnarl.kernels.union_find import find
+from unsnarl.kernels.union_find import find, point_at_smallest
 
 
 @kernel
@@ -25,17 +25,6 @@ def tie_pairs(left: Int32, right: Int32, score: Int32, threshold: int, parent: I
                 parent[b] = a
             elif b < a:
                 parent[a] = b
-
-
-@kernel
-def point_at_smallest(parent: Int32) -> None:
-    """Point every record at the smallest of its set.
-
-    Needs: parent[i] <= i, so that one sweep upwards is enough. Overwrites: parent.
-    Each turn: parent[0 .. i] are the smallest of their sets. Ties: none.
-    """
-    for i in range(len(parent)):
-        parent[i] = parent[parent[i]]
 
 
 def connected_components(left: Int32, right: Int32, score: Int32, threshold: int, n_records: int) -> Int32:

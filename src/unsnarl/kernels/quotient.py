@@ -80,14 +80,15 @@ def write_best_keys(graph: Quotient, linkage: int, nodes: Int32, keys: Records) 
 
 
 @kernel
-def connect_up_to(graph: Quotient, linkage: int, keys: Records, parent: Int32) -> None:
-    """Find the components of the pairs whose key comes no later than the pivot.
+def connect_up_to(graph: Quotient, linkage: int, keys: Records, range_: Int64, parent: Int32) -> None:
+    """Connect the nodes of a range with their partners of a smaller number whose key comes no later than the pivot.
 
-    Needs: keys (MERGE[2]) holds the pivot and one to spare; parent int32[k] with parent[i] == i. Overwrites: the spare
-    key, parent: of each node the smallest of its component. Each turn: as in connected_components. Ties: none.
+    Needs: keys (MERGE[2]) holds the pivot and one to spare; range_ is (start, stop); parent int32[k] with parent[i] ==
+    i. Overwrites: the spare key, parent: of each node one of its set, no larger than itself. Each turn: pairs of nodes
+    of the range before a are connected. Ties: none.
     """
     pivot, key, entries = keys[0], keys[1], graph.entries
-    for a in range(len(graph.names)):
+    for a in range(range_[0], range_[1]):
         size = graph.sizes[a]
         # For average linkage most pairs fail here, by a value that would be too small for a partner of one record.
         least = np.int64(pivot.top / pivot.bottom * size * (1.0 - 1e-9)) if linkage == AVERAGE else np.int64(0)
@@ -105,8 +106,6 @@ def connect_up_to(graph: Quotient, linkage: int, keys: Records, parent: Int32) -
             if key.top > 0 and not comes_before(pivot, key):
                 x, y = find(parent, np.int64(a)), find(parent, b)
                 parent[max(x, y)] = min(x, y)
-    for a in range(len(parent)):
-        parent[a] = parent[parent[a]]
 
 
 @kernel
@@ -127,26 +126,26 @@ def count_inside(graph: Quotient, groups: Grouping, from_group: int, n_inside: I
 
 
 @kernel
-def cut_out(graph: Quotient, group_of: Int32, nodes: Int32, node_of: Int32, piece: Quotient) -> None:
+def cut_out(graph: Quotient, group_of: Int32, nodes: Int32, place_of: Int32, start: int, piece: Quotient) -> None:
     """Copy the rows of some whole groups of nodes, with the entries inside each group only.
 
-    Needs: node_of[nodes[i]] == i; piece has room for the entries counted, and one to spare. Overwrites: piece. Each
-    turn: rows of nodes before i are written. Ties: none.
+    Needs: place_of[nodes[i]] == start + i; piece has room for the entries counted, and one to spare. Overwrites: piece.
+    Each turn: rows of nodes before i are written. Ties: none.
     """
     entries, written = graph.entries, piece.entries
     n = np.uint64(0)
     for i in range(len(nodes)):
         a = nodes[i]
         group = group_of[a]
-        start = n
+        row = n
         first = np.uint64(graph.first[a])
         for at in range(first, first + np.uint64(graph.used[a])):
             b = entries[at].partner
             # No branch: an entry that is not inside is overwritten by the next.
-            written[n].partner, written[n].value = node_of[b], entries[at].value
+            written[n].partner, written[n].value = place_of[b] - start, entries[at].value
             n += np.uint64(group_of[b] == group)
         piece.names[i], piece.sizes[i] = graph.names[a], graph.sizes[a]
-        piece.first[i], piece.used[i] = np.int64(start), np.int64(n - start)
+        piece.first[i], piece.used[i] = np.int64(row), np.int64(n - row)
 
 
 @kernel
