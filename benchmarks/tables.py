@@ -39,13 +39,20 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
+def _times(total: float, ours: dict[str, Any]) -> str:
+    """Say how many times longer a method took than unsnarl did."""
+    if "seconds" not in ours:
+        return ""
+    return f"{total / ours['seconds']:.{0 if total >= 10 * ours['seconds'] else 1}f}x"
+
+
 def _compared(case: dict[str, Any]) -> list[list[str]]:
     """Make the rows of one graph: every method, and how many times longer than unsnarl it took in all."""
-    ours = case["methods"].get("unsnarl-1", {})
+    ours, on_two = (case["methods"].get(f"unsnarl-{threads}", {}) for threads in (1, 2))
     rows = []
     for method, found in case["methods"].items():
         if "seconds" not in found:
-            rows.append([NAMES[method], found["note"], "", "", "", ""])
+            rows.append([NAMES[method], found["note"], "", "", "", "", ""])
             continue
         total = found["seconds"] + found.get("matrix_seconds", 0.0)
         same = {None: ""}.get(found.get("clusters"), "yes" if found.get("clusters") == ours.get("clusters") else "no")
@@ -54,19 +61,21 @@ def _compared(case: dict[str, Any]) -> list[list[str]]:
                 NAMES[method],
                 seconds(found.get("matrix_seconds")),
                 seconds(found["seconds"]),
-                f"{total / ours['seconds']:.{0 if total >= 10 * ours['seconds'] else 1}f}x",
+                _times(total, ours),
+                _times(total, on_two),
                 megabytes(found["beyond_input_bytes"]),
                 same,
             ]
         )
     for method, reason in case["skipped"].items():
-        rows.append([NAMES[method], reason, "", "", "", ""])
+        rows.append([NAMES[method], reason, "", "", "", "", ""])
     return rows
 
 
 def compare(cases: list[dict[str, Any]]) -> str:
     """Write one table for each graph: matrix, linkage, ratio of the sum to unsnarl's, memory beyond the input."""
-    head = ["method", "matrix", "linkage", "time against unsnarl", "memory beyond input", "same clusters at 0.5"]
+    against = ["against unsnarl, 1 thread", "2 threads"]
+    head = ["method", "matrix", "linkage", *against, "memory beyond input", "same clusters at 0.5"]
     titles = [f"**{case['label']}** ({case['n_pairs']:,} pairs)" for case in cases]
     return "\n\n".join(f"{title}\n\n{table(head, _compared(case))}" for title, case in zip(titles, cases, strict=True))
 
