@@ -47,7 +47,7 @@ N_SEARCHERS = 2
 N_SAMPLED = 200
 """Nodes whose best pair is looked at to choose a pivot."""
 
-SHARES = (0.9, 0.8, 0.5)
+SHARES = (0.9, 0.8, 0.4)
 """The share of nodes whose best pair comes before the pivot: tried one after the other, from that of the last stage."""
 
 LARGEST_SHARE = 0.25
