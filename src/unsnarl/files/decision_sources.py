@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from unsnarl.decisions.events import Event, read_event
@@ -74,26 +75,28 @@ def _read_dicts(rows: list[Any]) -> list[Event]:
 
 @dataclass(frozen=True)
 class DecisionSource:
-    """Hold decisions, and where they came from.
+    """Hold decisions as they were given, and where they came from.
 
+    given  path of a log or CSV, a list of dicts as the lines of a log, or a frame of those columns or of pairs
     paths  the file; empty for what was in memory
     kind   the caller's kind of frame, for run.json
     """
 
-    log: Log
+    given: Any
     paths: list[str]
     kind: FrameKind
 
+    @cached_property
+    def log(self) -> Log:
+        """What holds of them, read when it is first asked for.
 
-def read_decisions(given: Any) -> DecisionSource:
-    """Read decisions and find what holds of them.
+        Raises InputError for what is none. Cost: O(decisions).
+        """
+        return read_file(self.paths[0]) if self.paths else replay(_read_dicts(_list_dicts(self.given)))
 
-    given  path of a log or CSV, a list of dicts as the lines of a log, or a frame of those columns or of pairs
 
-    Raises InputError for what is none. Cost: O(decisions).
-    """
+def open_decisions(given: Any) -> DecisionSource:
+    """Say where decisions come from, without reading them."""
     if isinstance(given, (str, os.PathLike)):
-        path = os.fspath(given)
-        return DecisionSource(read_file(path), [path], FrameKind("path"))
-    kind = FrameKind(type(given).__module__.partition(".")[0])
-    return DecisionSource(replay(_read_dicts(_list_dicts(given))), [], kind)
+        return DecisionSource(given, [os.fspath(given)], FrameKind("path"))
+    return DecisionSource(given, [], FrameKind(type(given).__module__.partition(".")[0]))

@@ -17,7 +17,7 @@ from unsnarl.decisions.events import Event, read_event, write_time
 from unsnarl.decisions.log import Log
 from unsnarl.errors import InputError, UsageError
 from unsnarl.files.atomic import write_file
-from unsnarl.files.decision_sources import is_table, read_decisions, read_file
+from unsnarl.files.decision_sources import is_table, open_decisions, read_file
 from unsnarl.files.decision_tables import write_long, write_splink
 from unsnarl.files.decisions import append
 from unsnarl.files.record_columns import find_columns, hash_records
@@ -129,7 +129,7 @@ def import_table(path: str, source: Any, signed: Mapping[str, str]) -> tuple[Add
     _refuse_table(path)
     named = {"by": find_name(), "at": _now(), **signed}
     is_path = isinstance(source, (str, os.PathLike))
-    incoming = read_file(os.fspath(source), named) if is_path else read_decisions(source).log
+    incoming = read_file(os.fspath(source), named) if is_path else open_decisions(source).log
     events, log = append(path, lambda log: [event for event in incoming.events if event.event not in log.status])
     notes = (*incoming.notes, *log.notes)
     return Added(events, notes, _find_new(log, events)), len(incoming.events) - len(events)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from unsnarl.errors import InputError
-from unsnarl.files.decision_sources import read_decisions
+from unsnarl.files.decision_sources import open_decisions
 from unsnarl.files.pairs import PairSource, find_ids, read_pairs
 from unsnarl.files.record_columns import hash_records
 from unsnarl.files.records import RecordSource, read_records
@@ -51,7 +51,7 @@ def survey_decisions(
             problems.append(problem)
             return None
 
-    log = attempt(lambda: read_decisions(asked.decisions).log)
+    log = attempt(lambda: open_decisions(asked.decisions).log)
     if log is None:
         return
     everything = np.arange(len(log.events))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unsnarl.collector import collector_at_rest
 from unsnarl.files.checksums import Described
-from unsnarl.files.decision_sources import DecisionSource, read_decisions
+from unsnarl.files.decision_sources import DecisionSource, open_decisions
 from unsnarl.files.pairs import PairSource, read_pairs
 from unsnarl.files.records import RecordSource, read_records
 from unsnarl.files.runs import open_run
@@ -94,8 +94,11 @@ def open_input(asked: Asked, settings: Settings, clock: Clock) -> Iterator[tuple
         with clock.phase("opening"):
             source = read_pairs(session, asked.pairs, settings)
             records = None if asked.records is None else read_records(session, asked.records, settings)
-            with collector_at_rest():
-                decisions = None if asked.decisions is None else read_decisions(asked.decisions)
+            decisions = None if asked.decisions is None else open_decisions(asked.decisions)
             opened = Opened(source, records, decisions)
             opened.start_checksums(settings.checksums)
+            if decisions is not None:
+                # Checksums are being found meanwhile.
+                with collector_at_rest():
+                    _ = decisions.log
         yield session, opened

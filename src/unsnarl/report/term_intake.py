@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from unsnarl.decisions.log import Log
 from unsnarl.errors import UsageError
 from unsnarl.files.checksums import describe_inputs
-from unsnarl.files.decision_sources import read_decisions
+from unsnarl.files.decision_sources import open_decisions
 from unsnarl.files.parts import FrameKind, show
 from unsnarl.files.records import RecordSource, read_records
 from unsnarl.files.session import Session
@@ -122,12 +122,13 @@ def read_input(asked: TermsAsked, settings: TermSettings, rule: Rule) -> TermInp
 
     Raises InputError where it breaks the contract of docs/input.md, ResourceError where there are too many terms.
     """
-    decided = None if asked.decisions is None else read_decisions(asked.decisions)
+    decided = None if asked.decisions is None else open_decisions(asked.decisions)
+    log = None if decided is None else decided.log
     # A matrix is in memory already, and the engine has nothing to read then.
     limit = None if _is_matrix(asked.terms) else settings.memory_limit
     with Session(settings.threads, limit) as session:
         found, opened = _intern(session, asked, settings)
-        ruled = rule(None if decided is None else decided.log, opened.records, found.ids, settings)
+        ruled = rule(log, opened.records, found.ids, settings)
     given: list[tuple[str, Any]] = opened.sources if decided is None else [*opened.sources, ("decisions", decided)]
     terms = found.terms
     refuse_oversize(terms, settings.memory_limit)
