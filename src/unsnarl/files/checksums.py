@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from unsnarl.background import Later
 from unsnarl.errors import InputError
 from unsnarl.files.parts import FrameKind
 
@@ -92,28 +93,17 @@ class Described:
     def __init__(self, inputs: Iterable[tuple[str, Given | None]], checksums: str | None = None) -> None:
         self._expected = {} if checksums is None else read_checksums(checksums)
         self._listed_in = checksums
-        self._outcome: list[Any] = []
         listed = [(role, source) for role, source in inputs if source is not None]
 
-        def work() -> None:
+        def work() -> list[dict[str, Any]]:
             _give_way()
-            try:
-                self._outcome.append(describe_inputs(listed))
-            except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
-                self._outcome.append(error)
+            return describe_inputs(listed)
 
-        self._thread = threading.Thread(target=work, name="unsnarl-checksums", daemon=True)
-        self._thread.start()
+        self._described = Later(work)
 
     def wait(self) -> list[dict[str, Any]]:
         """Give what was found. Raises InputError where a file cannot be read any more."""
-        while self._thread.is_alive():
-            # A wait without an end cannot be interrupted on every system.
-            self._thread.join(timeout=0.5)
-        found = self._outcome[0]
-        if isinstance(found, BaseException):
-            raise found
-        described: list[dict[str, Any]] = found
+        described = self._described.wait()
         if self._listed_in is not None:
             _compare(described, self._expected, self._listed_in)
         return described

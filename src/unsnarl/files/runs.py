@@ -8,10 +8,12 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from unsnarl.background import Later
 from unsnarl.errors import InputError, ResourceError
 from unsnarl.files.atomic import new_folder, recover, sync_file
 from unsnarl.files.checksums import Described, find_checksum
@@ -161,7 +163,6 @@ def _write_table(session: Session, path: str, schema: dict[str, str], columns: T
             # Lengths of texts apart from their bytes: smaller, and half the work.
             "PARQUET_VERSION v2)"
         )
-        sync_file(path)
         found = int(session.value(f"SELECT count(*) FROM read_parquet({quote_text(path)}, hive_partitioning=false)"))
     except EngineError as error:
         raise ResourceError(f"{os.path.basename(path)} could not be written: {first_line(error)}") from None
@@ -172,6 +173,12 @@ def _write_table(session: Session, path: str, schema: dict[str, str], columns: T
             f"{os.path.basename(path)} reads back with {found:,} rows, not {n_rows:,}.", hint="Check the disk."
         )
     return n_rows
+
+
+def _finish_file(path: str) -> str:
+    """Wait until a file's content is on the disk; gives its SHA-256."""
+    sync_file(path)
+    return find_checksum(path)
 
 
 def _to_plain(value: Any) -> Any:
@@ -213,11 +220,20 @@ def write_run(
     """
     refuse_existing(folder, force)
     with new_folder(os.fspath(folder), force) as staging:
-        outputs = {}
-        for name, schema, columns in run.tables():
-            path = os.path.join(staging, f"{name}.parquet")
-            n_rows = _write_table(session, path, schema, columns)
-            outputs[f"{name}.parquet"] = {"rows": n_rows, "bytes": os.path.getsize(path), "sha256": find_checksum(path)}
+        outputs: dict[str, dict[str, Any]] = {}
+        sums: dict[str, Later[str]] = {}
+        try:
+            for name, schema, columns in run.tables():
+                path = os.path.join(staging, f"{name}.parquet")
+                n_rows = _write_table(session, path, schema, columns)
+                outputs[f"{name}.parquet"] = {"rows": n_rows, "bytes": os.path.getsize(path)}
+                # While the next one is being made.
+                sums[f"{name}.parquet"] = Later(partial(_finish_file, path))
+        finally:
+            for one in sums.values():
+                one.join()
+        for name, one in sums.items():
+            outputs[name]["sha256"] = one.wait()
         run = run.whole()
         # Waits for the sums of the inputs; that is part of writing.
         inputs = run.inputs.wait() if isinstance(run.inputs, Described) else run.inputs

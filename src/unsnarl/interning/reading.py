@@ -11,11 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from unsnarl.background import Later, run_side_by_side
 from unsnarl.errors import ResourceError, UnsnarlError
 from unsnarl.files.arrow import Column, Table
 from unsnarl.files.direct import Addresses
 from unsnarl.files.footers import Group, UnplainError
-from unsnarl.interning.crew import Crew, run_side_by_side
 from unsnarl.interning.dictionary import Dictionary, make_room
 from unsnarl.interning.given import Engine, PairRows, RecordRows
 from unsnarl.interning.ids import Ids
@@ -34,33 +34,10 @@ BATCH_ROWS = 100_000
 
 
 class Sorted(Protocol):
-    """What is asked of `Sorting`."""
+    """What is asked of a sorting under way."""
 
     def wait(self) -> tuple[Ids, Index]:
         """Give the ids in order, and the number each has."""
-
-
-class Sorting:
-    """Put the ids of a dictionary in order, in a thread from now on: nobody asks for the order at once.
-
-    dictionary  takes no more ids
-    """
-
-    def __init__(self, dictionary: Dictionary) -> None:
-        self._dictionary: Dictionary | None = dictionary
-        self._outcome: list[tuple[Ids, Index]] = []
-        self._crew = Crew(self._sort, 1, 1)
-
-    def _sort(self, _: int) -> None:
-        assert self._dictionary is not None
-        self._outcome.append(self._dictionary.sort())
-        # What only looks texts up may go.
-        self._dictionary = None
-
-    def wait(self) -> tuple[Ids, Index]:
-        """Give the ids in order, and the number each has in the dictionary."""
-        self._crew.wait()
-        return self._outcome[0]
 
 
 @dataclass(frozen=True)
@@ -340,4 +317,5 @@ def intern(
     n_known = len(dictionary) if records is None else n_known
     tally = {"n_rows": n_rows, "n_bad_scores": n_bad, "n_unknown_ids": len(dictionary) - n_known}
     into.finish()
-    return Interned(store, Sorting(dictionary), len(dictionary), n_known, tally, dictionary)
+    # Nobody asks for the order at once.
+    return Interned(store, Later(dictionary.sort), len(dictionary), n_known, tally, dictionary)

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl.interning.crew import run_side_by_side
+from unsnarl.background import run_side_by_side
 from unsnarl.interning.reading import Interned
 from unsnarl.interning.sorting import sort_by
 from unsnarl.interning.store import N_PARTITIONS, Columns, PairStore

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl import dendrogram
+from unsnarl.background import Later
 from unsnarl.errors import ResourceError, UsageError
 from unsnarl.files.frames import to_native
 from unsnarl.files.parts import FrameKind
@@ -24,7 +25,7 @@ from unsnarl.report.findings import Findings
 from unsnarl.report.forecast import format_bytes, share_memory
 from unsnarl.report.names import say_changes, show_missing
 from unsnarl.report.summary import format_summary
-from unsnarl.report.timing import Clock, Later
+from unsnarl.report.timing import Clock
 from unsnarl.settings import Settings
 
 MATRIX_LIMIT_BYTES = 1_000_000_000

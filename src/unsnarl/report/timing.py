@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
+from unsnarl.background import Answer, Later
 from unsnarl.model import Progress
 from unsnarl.report.machine import peak_memory_bytes
-
-Answer = TypeVar("Answer")
 
 
 class Spell:
@@ -28,32 +26,6 @@ class Spell:
             "processor_seconds": round(time.process_time() - self._worked, 3),
             "peak_memory_bytes": peak_memory_bytes(),
         }
-
-
-class Later(Generic[Answer]):
-    """Do work in a thread from now on; the thread is a daemon, so an interrupted caller leaves at once."""
-
-    def __init__(self, work: Callable[[], Answer]) -> None:
-        self._work = work
-        self._outcome: list[Answer] = []
-        self._failure: list[BaseException] = []
-        self._thread = threading.Thread(target=self._attempt, name="unsnarl", daemon=True)
-        self._thread.start()
-
-    def _attempt(self) -> None:
-        try:
-            self._outcome.append(self._work())
-        except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
-            self._failure.append(error)
-
-    def wait(self) -> Answer:
-        """Give what the work gives, or raise what it raises."""
-        while self._thread.is_alive():
-            # A wait without an end cannot be interrupted on every system.
-            self._thread.join(timeout=0.5)
-        if self._failure:
-            raise self._failure[0]
-        return self._outcome[0]
 
 
 @dataclass

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl import solve
+from unsnarl.background import Later
 from unsnarl.collector import collector_at_rest
 from unsnarl.dendrogram import cut_forest
 from unsnarl.model import Clustering, Constraints, Forest, Index, Pairs
@@ -22,7 +23,7 @@ from unsnarl.report.reuse import Contents
 from unsnarl.report.ruling import find_touched
 from unsnarl.report.standoffs import no_standoffs
 from unsnarl.report.statements import list_heads
-from unsnarl.report.timing import Clock, Later
+from unsnarl.report.timing import Clock
 from unsnarl.settings import Settings
 
 
