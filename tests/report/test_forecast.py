@@ -112,3 +112,11 @@ def test_a_run_that_would_not_fit_is_refused_before_it_starts(monkeypatch: pytes
     assert "the limit is 800.0 kB" in str(forecast.find_oversize(1_000, 10_000, None))
     monkeypatch.setattr(forecast, "machine_bytes", lambda: 0)
     assert forecast.find_oversize(10**9, 10**12, None) is None  # a machine that does not say is trusted
+
+
+def test_a_machine_too_small_for_what_was_read_is_said_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forecast, "machine_bytes", lambda: 700_000_000)
+    assert forecast.find_narrow(1_000_000, 500_000_000) is None
+    assert "has 700.0 MB" in str(forecast.find_narrow(2_700_000, 440_000_000))
+    monkeypatch.setattr(forecast, "machine_bytes", lambda: 0)
+    assert forecast.find_narrow(10**9, 10**12) is None  # a machine that does not say is trusted

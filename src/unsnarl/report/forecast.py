@@ -20,6 +20,9 @@ _LIMIT = re.compile(r"([0-9]+(?:\.[0-9]*)?)\s*([kmgt]?)(i?)b?")
 BYTES_PER_RECORD = 100
 """A record's row of the result while it is written."""
 
+BYTES_PER_WRITTEN_RECORD = 150
+"""The same with the ids in order and the engine's room, beside what is held when all ids are read."""
+
 BYTES_PER_LINKED_RECORD = 400
 """A record of the largest component while it is linked."""
 
@@ -246,6 +249,24 @@ def find_oversize(n_records: int, n_pairs: int, memory_limit: str | None) -> Res
         f"of memory; the limit is {format_bytes(limit)}.",
         hint="Raise it with --memory-limit, raise --threshold so that components fall apart, or use a machine with "
         "more memory.",
+    )
+
+
+def find_narrow(n_records: int, held_bytes: int) -> ResourceError | None:
+    """Say, once the ids are read, whether this machine, or the container, has less memory than their rows will need.
+
+    held_bytes  what the process holds already
+
+    A system that runs out of memory ends the process without a word.
+    """
+    has = machine_bytes()
+    more = BYTES_PER_WRITTEN_RECORD * n_records
+    if not has or held_bytes + more <= has:
+        return None
+    return ResourceError(
+        f"{n_records:,} records need about {format_bytes(more)} of memory beside the {format_bytes(held_bytes)} held "
+        f"already; this machine, or the container, has {format_bytes(has)}.",
+        hint="Use a machine, or a container, with more memory.",
     )
 
 

@@ -17,7 +17,8 @@ from unsnarl.files.parts import FrameKind, show
 from unsnarl.files.session import Session, quote_text
 from unsnarl.interning import Ids, Interned, Into, PairStore, Settled, intern, penalise, settle
 from unsnarl.model import Components, Index, Pairs
-from unsnarl.report.forecast import find_oversize, share_memory
+from unsnarl.report.forecast import find_narrow, find_oversize, share_memory
+from unsnarl.report.machine import held_bytes
 from unsnarl.report.opening import Opened
 from unsnarl.report.ruling import Ruled, Ruling, apply_ruling
 from unsnarl.report.summary import count_of
@@ -168,6 +169,9 @@ def read_rows(session: Session, opened: Opened, settings: Settings, clock: Clock
     with clock.time("reading"):
         store = PairStore(share_memory(settings.memory_limit).store_bytes, settings.temp_dir, clock.progress)
         rows = intern(session, opened.pairs, opened.records, settings, Into(store))
+    narrow = find_narrow(rows.n_records, held_bytes(own=True))
+    if narrow is not None:
+        raise narrow
     with clock.phase("ruling"), collector_at_rest():
         ruling, n_lowered = apply_rules(opened, rows, settings)
         rows, ties = dataclasses.replace(rows, known=None), None if ruling is None else ruling.ties()

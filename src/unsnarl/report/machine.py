@@ -117,11 +117,15 @@ def machine_bytes() -> int:
     return min(whole, allowed) if allowed else whole
 
 
-def held_bytes() -> int:
-    """Tell the memory this process holds now; 0 where the system does not say."""
+def held_bytes(own: bool = False) -> int:
+    """Tell the memory this process holds now; 0 where the system does not say.
+
+    own  whether to leave out pages of files, such as those of programs, which the system takes back when it needs them
+    """
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            _, held, of_files = map(int, file.read().split()[:3])
+            return (held - of_files * own) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError, ValueError):
         return 0
 
