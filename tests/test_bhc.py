@@ -209,6 +209,9 @@ def test_empty_lists_and_terms_that_all_have_are_told() -> None:
         ({"mean": 0.2}, "mean is only for bernoulli with a uniform prior"),
         ({"mean": 0.2, "model": "bernoulli"}, "mean is only for bernoulli with a uniform prior"),
         ({"colour": 1}, "no setting 'colour'"),
+        ({"count_column": "n"}, "counts go with one term in each row"),
+        ({"fields": "terms", "count_column": "n"}, "no column holds terms or counts"),
+        ({"fields": "terms", "term_column": "terms"}, "no column holds terms or counts"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: Any, words: str) -> None:

@@ -62,7 +62,7 @@ def job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Job:
 # --- scores -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("score", ["nan", "inf", "-inf", "", "1.01", "-0.1", "high"])
+@pytest.mark.parametrize("score", ["nan", "inf", "-inf", "", "1.01", "-0.1", "high", "0.6_0"])
 def test_bad_score(job: Job, score: str) -> None:
     pairs = job.write("pairs.csv", HEADER + f"a,b,0.9\nb,c,{score}\n")
     said = job.refused(pairs)

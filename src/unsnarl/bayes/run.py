@@ -55,17 +55,20 @@ def choose_prior(terms: Terms, settings: TermSettings) -> tuple[Prior, Tuned | N
     return tuned.prior, tuned
 
 
-def refuse_flat(terms: Terms, prior: Prior, census: Census) -> None:
+def refuse_flat(terms: Terms, prior: Prior, census: Census, is_tuned: bool) -> None:
     """Refuse a prior under which two records without a common term belong together as a rule: all would merge."""
     odds = find_disjoint_odds(terms, prior, census)
     if odds <= 0:
         return
     mean = "" if prior.model == "multinomial" else f", mean {_say_mean(prior, census)}"
+    ways_out = ["for bernoulli let the prior follow the terms (--prior frequency)"]
+    ways_out = [*ways_out, "leave --tune out"] if is_tuned else ["Raise --gamma", *ways_out, "or try --tune"]
+    hint = "; ".join(ways_out)
     raise UsageError(
         f"Under this prior ({prior.model}, gamma {prior.gamma:g}, strength {prior.strength:g}, {prior.kind}{mean}) "
         f"two records of typical size with no term in common have log odds of {odds:+,.1f}: everything would be one "
         "cluster.",
-        hint="Raise --gamma; for bernoulli let the prior follow the terms (--prior frequency); or try --tune.",
+        hint=f"{hint[0].upper()}{hint[1:]}.",
     )
 
 
@@ -109,7 +112,7 @@ def cluster_terms(
     """
     census = take_census(terms, settings.model)
     prior, tuned = choose_prior(terms, settings)
-    refuse_flat(terms, prior, census)
+    refuse_flat(terms, prior, census, tuned is not None)
     floor = None if settings.rule == "tree" else settings.cut
     given = no_constraints(terms.n_records) if under is None else under
     plan = Plan.under(

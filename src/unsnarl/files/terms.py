@@ -120,7 +120,8 @@ def _read_count(part: Part, named: str | None) -> tuple[str, str]:
         return "'1'", "1.0"
     name = find_column(part, ROLE, named or COUNT_COLUMN, "Check --count-column.")
     text = f"CAST({part.columns[name].expression} AS VARCHAR)"
-    return text, f"TRY_CAST({text} AS DOUBLE)"
+    # DuckDB would read 1_0 as 10.
+    return text, f"TRY_CAST(replace({text}, '_', '?') AS DOUBLE)"
 
 
 def _quote_fields(part: Part, names: Sequence[str]) -> list[tuple[str, str]]:
@@ -157,11 +158,21 @@ def _make_view(session: Session, part: Part, identifier: str, settings: TermSett
         names = settings.field_names or [name for name in part.columns if name != id_name]
         if not names:
             raise UsageError("No fields are named.", hint="Name them with --fields name,city.")
+        if settings.term_column is not None or settings.count_column is not None:
+            raise UsageError(
+                "With --fields or --ngrams terms are made of a table of records: no column holds terms or counts.",
+                hint="Leave --term-column and --count-column out.",
+            )
         terms = _make_terms(_quote_fields(part, names), settings.ngrams)
         return FIELDS, View(part, (("id", identifier), ("terms", terms), ("is_other", "false")))
     name = _find_term_column(part, settings.term_column)
     found = _read_list(session, part, name)
     if found is not None:
+        if settings.count_column is not None:
+            raise UsageError(
+                f"{part.name} has a list of terms in each row, and counts go with one term in each row.",
+                hint="Leave --count-column out; a term counts as often as the list has it.",
+            )
         return LISTS, View(part, (("id", identifier), ("terms", found[0]), ("is_other", found[1])))
     if name == "terms":
         said = "text" if part.columns[name].type in (UNTYPED, "JSON") else part.columns[name].type
