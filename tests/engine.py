@@ -12,9 +12,8 @@ import numpy as np
 from reference.agglomerate import UNITS, Merge, agglomerate
 from reference.graphs import components, inside
 from strategies import Graph
-from unsnarl import solve
+from unsnarl import solve, stages
 from unsnarl.engines.local import link
-from unsnarl.kernels import small
 from unsnarl.model import Components, Forest, Pairs
 
 WHOLE = 1 / UNITS
@@ -45,7 +44,7 @@ def solve_graph(
     found.check()
     forest = link(pairs, found, linkage, threads, None)
     forest.check()
-    with mock.patch.object(small, "SMALL_NODES", 1):
+    with mock.patch.object(stages, "SMALL_NODES", {}):
         by_tables = link(pairs, found, linkage, threads, None)
     for name in ("component", "left", "right", "distance", "size"):
         assert np.array_equal(getattr(forest, name), getattr(by_tables, name)), name

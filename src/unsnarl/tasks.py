@@ -57,7 +57,7 @@ class Agglomeration:
 
 
 class SmallPieces:
-    """Agglomerate small pieces: a task that is done in one go, as `work` returns the merges in the order made."""
+    """Agglomerate small pieces, in one go: `work` returns the merges in the order of their keys."""
 
     n_pairs_done = 0
 

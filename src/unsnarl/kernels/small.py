@@ -20,7 +20,7 @@ from unsnarl.kernels.queue import comes_before
 from unsnarl.kernels.quotient import Grouping, Quotient
 
 SMALL_NODES = 128
-"""Up to this many nodes a square, which fits a processor's cache, is faster than a table of best matches."""
+"""Nodes that a square has room for; it fits a processor's cache."""
 
 NODE = np.dtype(
     [
@@ -48,7 +48,7 @@ class Square(NamedTuple):
     inverse  float64[SMALL_NODES]         1 / weight of each
     partner  int32[SMALL_NODES]           for each the node of the pair that comes first, or NONE
     alike    float64[SMALL_NODES]         similarity of each with its partner, -1 where there is none
-    bound    float64[SMALL_NODES]         for each without a partner what no similarity of it is above, else -1
+    bound    float64[SMALL_NODES]         where the partner is in doubt what no similarity is above, else -1
     """
 
     values: Int64
