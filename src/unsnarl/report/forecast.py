@@ -32,20 +32,20 @@ BYTES_PER_PAIR = 70
 BYTES_PER_WAITING_PAIR = 24
 """A pair inside a component: itself, and its copy while all are sorted."""
 
-START_SECONDS = 1.3
+START_SECONDS = 0.75
 """Loading the program and the compiled kernels, and leaving."""
 
-COMPILE_SECONDS = 20.0
+COMPILE_SECONDS = 13.0
 """Compiling them: on the first run only."""
 
-COUNTING = {"n_records": 5e-8, "n_components": 1.5e-6, "n_inside": 1.2e-7}
+COUNTING = {"n_records": 3.4e-8, "n_components": 2.1e-7, "n_inside": 2.1e-8}
 """Seconds for each record, component of two or more, and pair inside a component, while components are counted."""
 
-LINKING = {"n_linked": 1.2e-6, "n_inside": 5.5e-8, "n_searched": 3.1e-8}
+LINKING = {"n_linked": 9.3e-7, "n_inside": 9.9e-8, "n_searched": 3.0e-8}
 """Processor seconds for each record in a component of three or more, each pair inside a component, and each doubling
 (`Work.n_searched`)."""
 
-WRITING = {"n_records": 3e-7, "n_tied": 8e-7}
+WRITING = {"n_records": 2.7e-7, "n_tied": 7.6e-7}
 """Seconds for each record, and each record in a component of two or more, while the tables are written."""
 
 
