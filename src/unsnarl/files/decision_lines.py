@@ -17,6 +17,9 @@ from unsnarl.files.parts import show
 
 _MARK = b"\xef\xbb\xbf"
 """What some editors put before the first line."""
+BLOCK_LENGTH = 1 << 19
+"""Characters of a block of lines: some milliseconds of work."""
+
 _TEXT = r'"([ !#-\[\]-~]+)"'
 _COMMENT = r'"([^"\\\x00-\x1f\x7f]+)"'
 _NAME = r'"[^"\\\x00-\x1f\x7f]*"'
@@ -86,6 +89,18 @@ def _find_odd(columns: Columns, found: list[tuple[str, ...]]) -> list[int]:
     return sorted(odd)
 
 
+def _find_lines(text: str) -> list[tuple[str, ...]]:
+    """Match the pattern with every line, a block of lines at a time: other threads may run in between."""
+    found: list[tuple[str, ...]] = []
+    start = 0
+    while start <= len(text):
+        stop = text.find("\n", start + BLOCK_LENGTH)
+        stop = len(text) if stop < 0 else stop
+        found += _PLAIN.findall(text, start, stop)
+        start = stop + 1
+    return found
+
+
 def read_entries(content: bytes, path: str) -> tuple[Entries, int]:
     """Read lines, each with its end; gives how many there are too.
 
@@ -99,7 +114,7 @@ def read_entries(content: bytes, path: str) -> tuple[Entries, int]:
     except UnicodeDecodeError:
         lines = content[:-1].split(b"\n")
         return _read_one_by_one(lines, path), len(lines)
-    found = _PLAIN.findall(text)
+    found = _find_lines(text)
     numbers = [i for i, row in enumerate(found) if row[1] or row[-1].encode().strip()]
     rows = found if len(numbers) == len(found) else [found[i] for i in numbers]
     if not rows:

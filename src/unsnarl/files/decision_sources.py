@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from unsnarl.background import Later
+from unsnarl.collector import collector_at_rest
 from unsnarl.decisions.events import Event, read_event
 from unsnarl.decisions.log import Log, replay
 from unsnarl.errors import InputError
@@ -86,13 +88,33 @@ class DecisionSource:
     paths: list[str]
     kind: FrameKind
 
+    def _read(self) -> Log:
+        with collector_at_rest():
+            return self._read_given()
+
+    def _read_given(self) -> Log:
+        return read_file(self.paths[0]) if self.paths else replay(_read_dicts(_list_dicts(self.given)))
+
     @cached_property
+    def _reading(self) -> Later[Log]:
+        return Later(self._read)
+
+    def begin(self) -> None:
+        """Begin to read them, in a thread."""
+        _ = self._reading
+
+    def refuse_early(self) -> None:
+        """Raise what is wrong with them, if that is known already. Raises InputError."""
+        if self._reading.is_done:
+            self._reading.wait()
+
+    @property
     def log(self) -> Log:
-        """What holds of them, read when it is first asked for.
+        """What holds of them; they are read when first asked for, unless that was begun.
 
         Raises InputError for what is none. Cost: O(decisions).
         """
-        return read_file(self.paths[0]) if self.paths else replay(_read_dicts(_list_dicts(self.given)))
+        return self._reading.wait()
 
 
 def open_decisions(given: Any) -> DecisionSource:

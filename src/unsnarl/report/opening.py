@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl.collector import collector_at_rest
 from unsnarl.files.checksums import Described
 from unsnarl.files.decision_sources import DecisionSource, open_decisions
 from unsnarl.files.pairs import PairSource, read_pairs
@@ -98,7 +97,5 @@ def open_input(asked: Asked, settings: Settings, clock: Clock) -> Iterator[tuple
             opened = Opened(source, records, decisions)
             opened.start_checksums(settings.checksums)
             if decisions is not None:
-                # Checksums are being found meanwhile.
-                with collector_at_rest():
-                    _ = decisions.log
+                decisions.begin()
         yield session, opened
