@@ -31,11 +31,6 @@ class Later(Generic[Answer]):
         except BaseException as error:  # noqa: BLE001  (it is raised again where it is waited for)
             self._failure.append(error)
 
-    @property
-    def is_done(self) -> bool:
-        """Whether it is done, or has failed."""
-        return not self._thread.is_alive()
-
     def join(self) -> None:
         """Return when it is done, or has failed."""
         while self._thread.is_alive():

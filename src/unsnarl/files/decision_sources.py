@@ -75,6 +75,10 @@ def _read_dicts(rows: list[Any]) -> list[Event]:
     return [read_event(row, f"decision {number}") for number, row in enumerate(rows, 1)]
 
 
+LARGE_BYTES = 1_000_000
+"""A file of this size takes some hundredths of a second."""
+
+
 @dataclass(frozen=True)
 class DecisionSource:
     """Hold decisions as they were given, and where they came from.
@@ -103,10 +107,10 @@ class DecisionSource:
         """Begin to read them, in a thread."""
         _ = self._reading
 
-    def refuse_early(self) -> None:
-        """Raise what is wrong with them, if that is known already. Raises InputError."""
-        if self._reading.is_done:
-            self._reading.wait()
+    @property
+    def is_large(self) -> bool:
+        """Whether to read them takes long enough to be worth doing beside other work."""
+        return any(os.path.isfile(path) and os.path.getsize(path) > LARGE_BYTES for path in self.paths)
 
     @property
     def log(self) -> Log:

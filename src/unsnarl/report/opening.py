@@ -96,6 +96,7 @@ def open_input(asked: Asked, settings: Settings, clock: Clock) -> Iterator[tuple
             decisions = None if asked.decisions is None else open_decisions(asked.decisions)
             opened = Opened(source, records, decisions)
             opened.start_checksums(settings.checksums)
-            if decisions is not None:
-                decisions.begin()
+            if decisions is not None and not decisions.is_large:
+                # What is wrong with them is said before the work starts.
+                _ = decisions.log
         yield session, opened
