@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from unsnarl.background import Later
 from unsnarl.collector import collector_at_rest
 from unsnarl.decisions.events import Event, read_event
 from unsnarl.decisions.log import Log, replay
@@ -92,33 +91,19 @@ class DecisionSource:
     paths: list[str]
     kind: FrameKind
 
-    def _read(self) -> Log:
-        with collector_at_rest():
-            return self._read_given()
-
-    def _read_given(self) -> Log:
-        return read_file(self.paths[0]) if self.paths else replay(_read_dicts(_list_dicts(self.given)))
-
-    @cached_property
-    def _reading(self) -> Later[Log]:
-        return Later(self._read)
-
-    def begin(self) -> None:
-        """Begin to read them, in a thread."""
-        _ = self._reading
-
     @property
     def is_large(self) -> bool:
         """Whether to read them takes long enough to be worth doing beside other work."""
         return any(os.path.isfile(path) and os.path.getsize(path) > LARGE_BYTES for path in self.paths)
 
-    @property
+    @cached_property
     def log(self) -> Log:
-        """What holds of them; they are read when first asked for, unless that was begun.
+        """What holds of them, read when it is first asked for.
 
         Raises InputError for what is none. Cost: O(decisions).
         """
-        return self._reading.wait()
+        with collector_at_rest():
+            return read_file(self.paths[0]) if self.paths else replay(_read_dicts(_list_dicts(self.given)))
 
 
 def open_decisions(given: Any) -> DecisionSource:

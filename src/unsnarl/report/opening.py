@@ -6,11 +6,14 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unsnarl.background import Later
+from unsnarl.collector import collector_at_rest
 from unsnarl.files.checksums import Described
 from unsnarl.files.decision_sources import DecisionSource, open_decisions
 from unsnarl.files.pairs import PairSource, read_pairs
@@ -20,7 +23,7 @@ from unsnarl.files.session import Session
 from unsnarl.model import Index
 from unsnarl.report.forecast import share_memory
 from unsnarl.report.machine import refuse_narrow
-from unsnarl.report.ruling import Register, Ruling, make_ruling
+from unsnarl.report.ruling import Judge, Register, Ruling, make_ruling
 from unsnarl.report.timing import Clock
 from unsnarl.settings import Settings
 
@@ -34,18 +37,30 @@ class Asked:
     decisions: Any = None
 
 
+def _judge(decisions: DecisionSource, settings: Settings) -> Judge:
+    with collector_at_rest():
+        return Judge(decisions.log, settings)
+
+
 @dataclass
 class Opened:
     """Hold what was given, opened, and its checksums once they are being found out.
 
     records    None where there are none
     decisions  None where there are none
+    judging    under way once it was begun; good for one ruling
     """
 
     pairs: PairSource
     records: RecordSource | None
     decisions: DecisionSource | None = None
     described: Described | None = None
+    judging: Later[Judge] | None = None
+
+    def begin_ruling(self, settings: Settings) -> None:
+        """Begin to read the decisions, and to work out what can be without the ids of the records."""
+        if self.decisions is not None:
+            self.judging = Later(partial(_judge, self.decisions, settings))
 
     def rule(self, n_records: int, find: Callable[[NDArray[Any]], Index], settings: Settings) -> Ruling | None:
         """Work out which decisions apply, and what sources there are; None where there is neither.
@@ -60,8 +75,10 @@ class Opened:
             packed[:] = texts
             return find(packed)
 
-        log = None if self.decisions is None else self.decisions.log
-        return make_ruling(log, self.records, self.pairs.joint, Register(n_records, find_all), settings)
+        if self.judging is None:
+            self.begin_ruling(settings)
+        judge = None if self.judging is None else self.judging.wait()
+        return make_ruling(judge, self.records, self.pairs.joint, Register(n_records, find_all), settings)
 
     @property
     def paths(self) -> list[str]:

@@ -117,12 +117,11 @@ def refuse_contradictions(found: Sequence[Contradiction]) -> None:
     )
 
 
-class _Judge:
-    """Work out a ruling, step by step."""
+class Judge:
+    """Work out a ruling, step by step; made before it is known who is a record."""
 
-    def __init__(self, log: Log, register: Register, settings: Settings) -> None:
+    def __init__(self, log: Log, settings: Settings) -> None:
         self._settings = settings
-        self._register = register
         self.log = log
         columns = log.events.columns
         self.status = np.zeros(len(log.events), dtype=np.int8)
@@ -134,8 +133,9 @@ class _Judge:
         self.applied = np.flatnonzero(self.status == 0)
         self.changed: dict[int, Event] = {}
         self.notes = list(log.notes)
-        self.named = name_nothing()
-        self.said = self.named.as_statements(_NOBODY)
+        self.named = name_all(log.events, self.applied, self.changed)
+        self.said = name_nothing().as_statements(_NOBODY)
+        self._hashed = Hashed.of(log.events, self.applied)
 
     def _list(self, positions: Longs) -> list[Event]:
         """Make the events at some positions, without ids that are no records."""
@@ -159,15 +159,15 @@ class _Judge:
         if len(positions):
             self.status[positions] = status
             self.applied = np.setdiff1d(self.applied, positions)
+            self.named = name_all(self.log.events, self.applied, self.changed)
             said = count_of(len(positions), "decision")
             self.notes.append(f"{said} not applied: {why}{self._show(positions)}")
 
     def leave_out_stale(self, records: RecordSource | None, joint: bool) -> None:
         """Leave out what was said of records that have changed since."""
-        hashed = Hashed.of(self.log.events, self.applied)
-        if records is None or not len(hashed):
+        if records is None or not len(self._hashed):
             return
-        found, n_unseen = hashed.find_stale(records, joint)
+        found, n_unseen = self._hashed.find_stale(records, joint)
         if n_unseen:
             said = count_of(n_unseen, "decision")
             self.notes.append(f"{said} applied without a look at the records: RECORDS lack columns that were hashed")
@@ -177,8 +177,9 @@ class _Judge:
         else:
             self._leave_out(found, STALE, "a record has changed since (--apply-stale applies them)")
 
-    def leave_out_unknown(self) -> None:
+    def leave_out_unknown(self, register: Register) -> None:
         """Find the numbers of all ids, and leave out those that are no records. Raises InputError."""
+        self._register = register
         self._take()
         is_unknown = self.said.record < 0
         if not is_unknown.any():
@@ -199,11 +200,11 @@ class _Judge:
         self.notes.append(said + "".join(f"\n  {record!r}" for record in sorted(unknown)[:5]))
         self._leave_out(np.array(empty, dtype=np.int64), UNKNOWN, "too few known ids")
         self.changed = trimmed
+        self.named = name_all(self.log.events, self.applied, self.changed)
         self._take()
 
     def _take(self) -> None:
-        """Find out what the events say that still apply."""
-        self.named = name_all(self.log.events, self.applied, self.changed)
+        """Find the numbers of the records that the events name which still apply."""
         self.said = self.named.as_statements(self._register.find(self.named.ids))
 
     def settle_contradictions(self, sources: Sources | None, rule: str | None) -> Groups:
@@ -271,30 +272,30 @@ def _read_sources(records: RecordSource, joint: bool, column: str, register: Reg
 
 
 def make_ruling(
-    log: Log | None, records: RecordSource | None, joint: bool, register: Register, settings: Settings
+    judge: Judge | None, records: RecordSource | None, joint: bool, register: Register, settings: Settings
 ) -> Ruling | None:
     """Work out which decisions apply, and what sources there are; None where there is neither.
 
+    judge     of the log; used up
     records   RECORDS, whose columns are looked at where decisions have hashes, or for --one-per
     joint     whether ids carry the name of their dataset
     register  who is a record
 
     Raises InputError for ids that no record has, and for contradictions. Cost: near O(decisions).
     """
-    if log is None and settings.one_per is None:
+    if judge is None and settings.one_per is None:
         return None
     sources = None
     if settings.one_per is not None:
         sources = _read_sources(need_records(records, "--one-per"), joint, settings.one_per, register)
     is_hard = sources is not None and settings.one_per_penalty is None
-    if log is None:
+    if judge is None:
         return Ruling(sources=sources, is_hard=is_hard)
-    judge = _Judge(log, register, settings)
     judge.leave_out_stale(records, joint)
-    judge.leave_out_unknown()
+    judge.leave_out_unknown(register)
     groups = judge.settle_contradictions(sources, settings.one_per if is_hard else None)
     judge.status[judge.applied] = APPLIED
-    return Ruling(log, judge.status, judge.applied, judge.said, groups, sources, is_hard, tuple(judge.notes))
+    return Ruling(judge.log, judge.status, judge.applied, judge.said, groups, sources, is_hard, tuple(judge.notes))
 
 
 def _make_constraints(
