@@ -363,7 +363,8 @@ def test_progress_is_told_and_memory_is_forecast(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(term_forecast, "WORTH_TELLING_SECONDS", 0.0)
     unsnarl.bhc(LISTS, progress=notes)
     forecast = result.found.counts["forecast"]
-    assert notes.told == [f"forecast: about {forecast['memory_bytes'] / 1e6:.1f} MB of memory and 1.3 s"]
+    memory, seconds = f"{forecast['memory_bytes'] / 1e6:.1f} MB", f"{forecast['seconds']:.1f} s"
+    assert notes.told == [f"forecast: about {memory} of memory and {seconds}"]
     with pytest.raises(unsnarl.UnsnarlError, match="of memory; the limit is"):
         unsnarl.bhc(csr_matrix([[1, 1]] * 50), memory_limit="10KB")
 

@@ -16,7 +16,7 @@ NOTHING = forecast.Spent(0.0, 0, 0)
     "more",
     [
         {"n_records": 2_000_000},
-        {"n_components": 500_000},
+        {"n_components": 2_000_000},
         {"n_tied": 900_000},
         {"n_linked": 800_000},
         {"n_inside": 20_000_000},
