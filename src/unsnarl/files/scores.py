@@ -25,11 +25,11 @@ RANGES = {
 }
 
 
-def _as_double(text: str) -> str:
+def as_double(text: str) -> str:
     """Give the SQL of a number written as text, null where it is none.
 
     DuckDB would read 0.6_0 as 0.6. And a bare TRY_CAST of a CSV column is moved into its CSV reader, where it stops at
-    the first bad score instead of giving null: what is done to the text first keeps it here.
+    the first bad one instead of giving null: what is done to the text first keeps it here.
     """
     return f"TRY_CAST(replace({text}, '_', '?') AS DOUBLE)"
 
@@ -44,9 +44,9 @@ def read_score(part: Part, name: str) -> str:
     if base in _PLAIN_TYPES and not column.expression.startswith("CAST"):
         return column.expression if base == "DOUBLE" else f"CAST({column.expression} AS DOUBLE)"
     if base == "JSON":
-        return _as_double(f"{column.expression}->>'$'")
+        return as_double(f"{column.expression}->>'$'")
     if column.type in (UNTYPED, "MIXED", '"NULL"') or base in ("VARCHAR", "FLOAT", "DECIMAL", *_PLAIN_TYPES):
-        return _as_double(f"CAST({column.expression} AS VARCHAR)")
+        return as_double(f"CAST({column.expression} AS VARCHAR)")
     raise InputError(
         f"PAIRS: the score column {show(name)} of {part.name} is of type {column.type}.", hint="Scores must be numbers."
     )

@@ -16,6 +16,7 @@ from unsnarl.files.identifiers import read_id
 from unsnarl.files.parts import UNTYPED, Part, explain_failure, show
 from unsnarl.files.records import RecordSource, agree_family
 from unsnarl.files.rows import Opened, Rows, View, input_error, say_rows, unite
+from unsnarl.files.scores import as_double
 from unsnarl.files.session import EngineError, Session, quote_text
 from unsnarl.files.sources import open_source
 from unsnarl.term_settings import TermSettings
@@ -120,8 +121,7 @@ def _read_count(part: Part, named: str | None) -> tuple[str, str]:
         return "'1'", "1.0"
     name = find_column(part, ROLE, named or COUNT_COLUMN, "Check --count-column.")
     text = f"CAST({part.columns[name].expression} AS VARCHAR)"
-    # DuckDB would read 1_0 as 10.
-    return text, f"TRY_CAST(replace({text}, '_', '?') AS DOUBLE)"
+    return text, as_double(text)
 
 
 def _quote_fields(part: Part, names: Sequence[str]) -> list[tuple[str, str]]:
