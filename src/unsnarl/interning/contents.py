@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from unsnarl.interning.ids import Ids
 from unsnarl.interning.sorting import sort_by
+from unsnarl.kernels import split
 from unsnarl.model import Components, Constraints, Index, Pairs
 
 N_DIGITS = 32
@@ -23,15 +24,14 @@ def _group(component_of: Index, members: Index) -> tuple[Index, NDArray[np.int64
     return grouped, np.append(begins, len(grouped))
 
 
-def _find_rows(pairs: Pairs, component_of: Index, place: Index) -> tuple[bytes, Index]:
-    """Give the pairs inside components as bytes: both places and the score, 12 bytes each, and whose each is."""
-    component = component_of[pairs.left]
-    is_inside = (place[pairs.left] >= 0) & (component == component_of[pairs.right])
-    inside = sort_by(component, len(component_of), np.flatnonzero(is_inside).astype(np.int32))
-    rows = np.empty((len(inside), 3), dtype="<i4")
-    rows[:, 0], rows[:, 1] = place[pairs.left[inside]], place[pairs.right[inside]]
-    rows[:, 2] = pairs.score[inside]
-    return rows.tobytes(), component[inside]
+def _list_rows(pairs: Pairs, component_of: Index, members: Index, place: Index) -> tuple[Any, NDArray[np.int64]]:
+    """Give the pairs inside components as bytes, both places and the score, and where those of each member end."""
+    first = np.zeros(pairs.n_records + 1, dtype=np.int64)
+    split.find_first_pairs(pairs.left, first)
+    ends = np.zeros(len(members) + 1, dtype=np.int64)
+    rows = np.empty(3 * int((first[members + 1] - first[members]).sum()), dtype="<i4")
+    split.list_pairs(split.Part(members, place, component_of, first, pairs.right, pairs.score), ends, rows)
+    return rows.view(np.uint8).data, ends
 
 
 def hash_contents(ids: Ids, pairs: Pairs, components: Components) -> NDArray[Any]:
@@ -49,15 +49,14 @@ def hash_contents(ids: Ids, pairs: Pairs, components: Components) -> NDArray[Any
     place[members] = np.arange(len(members)) - np.repeat(starts[:-1], np.diff(starts))
     packed = ids.pack(members)
     content, lengths = packed.to_bytes().tobytes(), np.diff(packed.offsets).astype("<i8").tobytes()
-    rows, whose = _find_rows(pairs, component_of, place)
+    rows, ends = _list_rows(pairs, component_of, members, place)
     hashed = component_of[members[starts[:-1]]]
-    begins, ends = (np.searchsorted(whose, hashed, side=side).tolist() for side in ("left", "right"))
-    at, text_at = starts.tolist(), packed.offsets[starts].tolist()
+    at, text_at, row_at = (column.tolist() for column in (starts, packed.offsets[starts], ends[starts]))
     found = []
     for i in range(len(hashed)):
-        head = b"%d %d;" % (at[i + 1] - at[i], ends[i] - begins[i])
+        head = b"%d %d;" % (at[i + 1] - at[i], row_at[i + 1] - row_at[i])
         texts = lengths[8 * at[i] : 8 * at[i + 1]] + content[text_at[i] : text_at[i + 1]]
-        found.append(hashlib.sha256(head + texts + rows[12 * begins[i] : 12 * ends[i]]).hexdigest()[:N_DIGITS])
+        found.append(hashlib.sha256(head + texts + rows[12 * row_at[i] : 12 * row_at[i + 1]]).hexdigest()[:N_DIGITS])
     hashes[np.searchsorted(names, hashed)] = found
     return hashes
 

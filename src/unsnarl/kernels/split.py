@@ -66,6 +66,27 @@ def count_pairs_inside(part: Part, n_pairs: Int64) -> None:
 
 
 @kernel
+def list_pairs(part: Part, ends: Int64, rows: Int32) -> None:
+    """List the pairs inside components member by member: node_of of both records, and the score.
+
+    Needs: node_of, of any kind, is that of the members; ends int64[k + 1], ends[0] 0; rows int32[3 * pairs of members, or more].
+    Overwrites: ends (the pairs of member a are rows ends[a] .. ends[a + 1] - 1), rows. Each turn: those of members
+    0 .. a are there. Ties: none.
+    """
+    at = 0
+    for a in range(len(part.members)):
+        record = part.members[a]
+        component = part.component_of[record]
+        for p in range(part.first[record], part.first[record + 1]):
+            other = part.right[p]
+            if part.component_of[other] == component:
+                rows[3 * at], rows[3 * at + 1] = part.node_of[record], part.node_of[other]
+                rows[3 * at + 2] = part.score[p]
+                at += 1
+        ends[a + 1] = at
+
+
+@kernel
 def count_entries(part: Part, n_entries: Int32) -> None:
     """Count the pairs that each member has inside its component, but for those of score 0.
 

@@ -87,14 +87,6 @@ class Findings:
         """Name the clusters of another cut."""
         return name_again(self.names, self.ids, clustering)
 
-    def complete(self, run: RunData) -> RunData:
-        """Add to what goes into a RUN what is known of the names of clusters."""
-        if self.names is None:
-            return run
-        counts = run.counts if self.names.changes is None else {**run.counts, "changes": self.names.changes}
-        more = {**run.more, **self.names.tables()}
-        return dataclasses.replace(run, counts=counts, schemas=self.names.schemas(run.schemas), more=more)
-
     def find_record(self, record_id: str) -> int:
         """Give the index of a record. Raises UsageError where there is none of that id."""
         index = bisect_left(self.ids, str(record_id))
@@ -147,14 +139,18 @@ class Findings:
         return {**self.counts, **summary_as_dict(self.summary())}
 
     def begin_run(self) -> RunData:
-        """Put together what is at hand of what goes into a RUN: clusters, merges, and all but the counts."""
-        return self.complete(self._take_at_hand())
+        """Put together what is at hand of what goes into a RUN: clusters and merges, and how it was made."""
+        run = self._take_at_hand()
+        return run if self.names is None else dataclasses.replace(run, schemas=self.names.schemas(run.schemas))
 
-    def run_data(self) -> RunData:
-        """Put everything together that goes into a RUN. Cost: O(n)."""
+    def finish_run(self, begun: RunData) -> RunData:
+        """Add to what `begin_run` gave all the rest. Cost: O(n)."""
         components = {**self.component_table, **count_clusters(self.components, self.clustering)}
-        run = dataclasses.replace(self._take_at_hand(), components=components, counts=self._count())
-        return self.complete(run)
+        counts, more = self._count(), {} if self.decided is None else self.decided.tables()
+        if self.names is not None:
+            changes = {} if self.names.changes is None else {"changes": self.names.changes}
+            counts, more = {**counts, **changes}, {**more, **self.names.tables()}
+        return dataclasses.replace(begun, components=components, counts=counts, more=more)
 
     def _count(self) -> dict[str, Any]:
         return {**self.numbers(), "notes": list(self.notes)}
@@ -168,7 +164,6 @@ class Findings:
             inputs=self.inputs,
             phases=self.phases,
             schemas=decided_schemas(SCHEMAS, self.decided),
-            more={} if self.decided is None else self.decided.tables(),
         )
 
 

@@ -153,13 +153,11 @@ class Result:
             engine = share_memory(self.settings.memory_limit).writer
             with Session(self.settings.threads, engine) as session:
                 # What is counted is written last: that is done meanwhile, or before where memory is short.
-                rest = Later(self._finish)
+                begun = self._begun.begin_run()
+                rest = Later(lambda: self.found.finish_run(begun))
                 if self.settings.memory_limit is not None:
                     rest.wait()
-                write_run(session, folder, replace(self._begun.begin_run(), rest=rest.wait), force, spell.spent)
-
-    def _finish(self) -> RunData:
-        return self.found.run_data()
+                write_run(session, folder, replace(begun, rest=rest.wait), force, spell.spent)
 
     def write_clusters(self, path: str | os.PathLike[str], force: bool = False) -> None:
         """Write the clusters alone to one file, .parquet or .csv by its ending."""
