@@ -54,8 +54,8 @@ def _link(given: Input, opened: Opened, settings: Settings, clock: Clock, kept: 
     kept  where the work is kept for `resume`, and the RUN before
     """
     from unsnarl import dendrogram
+    from unsnarl.background import Later
     from unsnarl.files.tables import make_components
-    from unsnarl.model import Clustering
     from unsnarl.report.findings import make_findings
     from unsnarl.report.following import name_clusters
     from unsnarl.report.linking import find_known_merges, link_rest
@@ -66,9 +66,8 @@ def _link(given: Input, opened: Opened, settings: Settings, clock: Clock, kept: 
 
     resume, previous = kept
     with clock.phase("counting"):
-        # Clusters are counted when they are known; until then each component is one.
-        whole = Clustering(given.components.component_of)
-        table = make_components(given.ids, given.pairs, given.components, whole, settings.threshold)
+        # Only a RUN before needs it at once.
+        table = Later(lambda: make_components(given.ids, given.pairs, given.components, settings.threshold))
         contents = Contents(given)
         known = find_known_merges(given, table, contents, settings.linkage, previous)
     with clock.time("linking"):
@@ -79,7 +78,7 @@ def _link(given: Input, opened: Opened, settings: Settings, clock: Clock, kept: 
     with clock.phase("cutting"):
         clustering = dendrogram.cut_forest(forest, settings.cut)
         names = name_clusters(given.ids, clustering, previous, settings.content_ids)
-    found = make_findings(settings, given, table, (forest, clustering), clock.phases)
+    found = make_findings(settings, given, table.wait(), (forest, clustering), clock.phases)
     begun, rest = complete(given, replace(found, names=names), contents, clock)
     return Result(begun, given.kind, rest)
 

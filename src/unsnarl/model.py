@@ -9,6 +9,7 @@ ten). A cluster, and a component, is named by its smallest record index.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -80,6 +81,11 @@ class Pairs:
         assert self.score.min() >= FORBIDDEN and self.score.max() <= SCORE_UNITS, "3"
 
 
+def _count_members(name_of: Index) -> Index:
+    """Count the records of each name."""
+    return np.bincount(name_of, minlength=len(name_of)).astype(np.int32)
+
+
 @dataclass(frozen=True)
 class Components:
     """Say which component each record is in.
@@ -96,6 +102,11 @@ class Components:
 
     component_of: Index
     must_of: Index | None = None
+
+    @cached_property
+    def sizes(self) -> Index:
+        """Count the records of each component, by its name: int32[n], 0 for records that name none."""
+        return _count_members(self.component_of)
 
     def check(self) -> None:
         """Assert the numbered guarantees. Cost: O(n)."""
@@ -269,6 +280,11 @@ class Clustering:
     """
 
     cluster_of: Index
+
+    @cached_property
+    def sizes(self) -> Index:
+        """Count the records of each cluster, by its name: int32[n], 0 for records that name none."""
+        return _count_members(self.cluster_of)
 
     def check(self) -> None:
         """Assert the numbered guarantees. Cost: O(n)."""

@@ -140,7 +140,7 @@ def split_components(pairs: Pairs, components: Components) -> list[Part]:
     whole = split.Part(records, node_of, component_of, first, pairs.right, pairs.score)
     n_pairs = np.zeros(pairs.n_records, dtype=np.int64)
     split.count_pairs_inside(whole, n_pairs)
-    size = np.bincount(component_of, minlength=pairs.n_records)
+    size = components.sizes
     names = np.flatnonzero(size > 1)
     rank = np.full(pairs.n_records, len(names), dtype=np.int32)
     rank[names] = np.arange(len(names), dtype=np.int32)

@@ -13,7 +13,7 @@ from unsnarl.files.checksums import describe_inputs, find_checksum
 from unsnarl.files.pairs import read_pairs
 from unsnarl.files.runs import RunData, open_run, refuse_existing, write_run
 from unsnarl.files.session import Session
-from unsnarl.files.tables import make_clusters, make_components, make_merges
+from unsnarl.files.tables import count_clusters, make_clusters, make_components, make_merges
 from unsnarl.model import Clustering, Components, Forest, Pairs
 from unsnarl.settings import Settings
 
@@ -34,7 +34,7 @@ def make_run(ids=("a", "b", "c", "d", "é"), note="first"):
     return RunData(
         make_clusters(ids, clustering, components),
         make_merges(ids, forest),
-        make_components(ids, pairs, components, clustering, 0.5),
+        {**make_components(ids, pairs, components, 0.5), **count_clusters(components, clustering)},
         {"note": note},
         counts={"n": np.int64(5)},
     )
@@ -83,9 +83,14 @@ def test_empty_run(session, tmp_path):
     none = np.array([], INT)
     empty = np.array([], dtype=object)
     forest = Forest(none, none, none, np.array([]), none, 0)
-    clusters = make_clusters(empty, Clustering(none), Components(none))
-    components = make_components(empty, Pairs(none, none, none, 0), Components(none), Clustering(none), 0.5)
-    write_run(session, tmp_path / "run", RunData(clusters, make_merges(empty, forest), components, {}), force=False)
+    parts, whole = Components(none), Clustering(none)
+    components = make_components(empty, Pairs(none, none, none, 0), parts, 0.5)
+    tables = (
+        make_clusters(empty, whole, parts),
+        make_merges(empty, forest),
+        {**components, **count_clusters(parts, whole)},
+    )
+    write_run(session, tmp_path / "run", RunData(*tables, {}), force=False)
     read = open_run(tmp_path / "run").read(session, "clusters")
     assert [len(array) for array in read.values()] == [0] * 5
 

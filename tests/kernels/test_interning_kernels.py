@@ -154,29 +154,34 @@ def test_partitions_hold_what_the_twin_keeps(rows):
 
 
 @settings(max_examples=EXAMPLES)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(4, 6))))
-def test_repeated_pairs_are_marked(pairs):
-    left, right = (np.array(side, dtype=np.int32) for side in (zip(*pairs, strict=True) if pairs else ([], [])))
-    is_repeated = np.zeros(len(pairs), dtype=np.bool_)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(4, 6))),
+    st.integers(0, 40),
+    st.integers(0, 4),
+)
+def test_repeated_pairs_are_found(pairs, cut, n_bits):
+    parts = [np.array(part, dtype=np.int32).reshape(-1, 2).T.copy() for part in (pairs[:cut], pairs[cut:])]
+    starts, hashes = np.zeros((1 << n_bits) + 2, dtype=np.int64), np.empty(len(pairs) + 1, dtype=np.uint64)
+    found = []
     with np.errstate(over="ignore"):
-        n_marked = partitions.mark_repeats(
-            left, right, np.zeros(64 * 16, dtype=np.uint64), np.zeros(64 * 16, dtype=np.int32), is_repeated
-        )
-    assert is_repeated.tolist() == twin.repeated(pairs) and n_marked == sum(is_repeated)
-
-
-@settings(max_examples=EXAMPLES)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(4, 6))), st.sampled_from([6, 7, 12]))
-def test_no_repeated_pair_is_beyond_suspicion(pairs, n_bits):
-    left, right = (np.array(side, dtype=np.int32) for side in (zip(*pairs, strict=True) if pairs else ([], [])))
-    once, twice = (np.zeros(1 << n_bits - 6, dtype=np.uint64) for _ in range(2))
-    rows = np.empty(len(pairs) + 1, dtype=np.int32)
-    with np.errstate(over="ignore"):
-        n_met = partitions.note_pairs(left, right, n_bits, once, twice)
-        suspects = rows[: partitions.find_suspects(left, right, n_bits, twice, rows)].tolist()
-    repeated = [row for row, is_repeated in enumerate(twin.repeated(pairs)) if is_repeated]
-    assert set(repeated) <= set(suspects) and len(suspects) <= 2 * n_met + len(repeated)
-    assert n_met >= len(pairs) - len(set(pairs))
+        for left, right in parts:
+            partitions.count_buckets(left, right, 0, n_bits, starts)
+        starts = np.cumsum(starts)
+        for left, right in parts:
+            partitions.fill_buckets(left, right, 0, n_bits, starts, hashes)
+        assert starts[-2] == len(pairs) and (np.diff(starts) >= 0).all()
+        buckets = np.repeat(np.arange(1 << n_bits), np.diff(starts[:-1]))
+        assert [int(word) >> 64 - n_bits for word in hashes[:-1]] == buckets.tolist()
+        n_distinct = len({int(word) for word in hashes[:-1]})
+        repeated = hashes[: partitions.keep_repeated(starts, np.ones(128, dtype=np.uint64), hashes)]
+        table = np.zeros(128, dtype=np.uint64)
+        partitions.enter_hashes(repeated, table)
+        for left, right in parts:
+            rows = np.empty(len(left) + 1, dtype=np.int32)
+            n_found = partitions.find_rows(left, right, table, rows)
+            found.append([row in rows[:n_found].tolist() for row in range(len(left))])
+    assert n_distinct == len(set(pairs)) and len(repeated) == len(pairs) - n_distinct
+    assert found[0] + found[1] == twin.repeated(pairs)
 
 
 class InOrder:

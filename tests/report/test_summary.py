@@ -18,8 +18,8 @@ def make_summary(component_of: list[int], cluster_of: list[int], notes: tuple[st
         n_records=len(component_of),
         n_pairs=1_000,
         n_pairs_inside=900,
-        components=summary.tally_sizes(summary.count_group_sizes(np.array(component_of))),
-        clusters=summary.tally_sizes(summary.count_group_sizes(np.array(cluster_of))),
+        components=summary.tally_sizes(np.bincount(component_of)),
+        clusters=summary.tally_sizes(np.bincount(cluster_of)),
         notes=notes,
     )
 

@@ -19,9 +19,8 @@ def leave_out(components: Components, is_left_out: NDArray[np.bool_]) -> Compone
 
 def find_couples(components: Components) -> NDArray[np.bool_]:
     """Mark the records of components of two. Cost: O(n)."""
-    component_of = components.component_of
-    is_two: NDArray[np.bool_] = np.bincount(component_of, minlength=len(component_of)) == 2
-    return is_two[component_of]
+    is_couple: NDArray[np.bool_] = (components.sizes == 2)[components.component_of]
+    return is_couple
 
 
 def link_couples(pairs: Pairs, components: Components) -> Forest:

@@ -189,15 +189,12 @@ def make_clusters(ids: IdList, clustering: Clustering, components: Components) -
 
     ids  sorted by UTF-8 bytes: position is the record index
     """
-    n_records = len(ids)
-    cluster_size = np.bincount(clustering.cluster_of, minlength=n_records).astype(np.int32)
-    component_size = np.bincount(components.component_of, minlength=n_records).astype(np.int32)
     return {
-        "id": Names(ids, np.arange(n_records, dtype=np.int32)),
+        "id": Names(ids, np.arange(len(ids), dtype=np.int32)),
         "cluster_id": Names(ids, clustering.cluster_of),
-        "cluster_size": cluster_size[clustering.cluster_of],
+        "cluster_size": clustering.sizes[clustering.cluster_of],
         "component_id": Names(ids, components.component_of),
-        "component_size": component_size[components.component_of],
+        "component_size": components.sizes[components.component_of],
     }
 
 
@@ -212,30 +209,34 @@ def make_merges(ids: IdList, forest: Forest) -> TableColumns:
     }
 
 
-def make_components(
-    ids: IdList, pairs: Pairs, components: Components, clustering: Clustering, threshold: float
-) -> TableColumns:
-    """Make a row for each component of two records or more, in the order of the ids.
+def make_components(ids: IdList, pairs: Pairs, components: Components, threshold: float) -> TableColumns:
+    """Make a row for each component of two records or more, in the order of the ids, but for its clusters.
 
     n_pairs counts every scored pair with both records inside; n_pairs_above_threshold those scoring `threshold`
     or more.
     """
     n_records = len(ids)
     component_of = components.component_of
-    size = np.bincount(component_of, minlength=n_records)
-    names = np.flatnonzero(size >= 2)
+    names = np.flatnonzero(components.sizes >= 2)
     inside = component_of[pairs.left]
     is_inside = inside == component_of[pairs.right]
     is_above = is_inside & (pairs.score >= to_score_units(threshold))
-    cluster_size = np.bincount(clustering.cluster_of, minlength=n_records)
-    clusters = np.flatnonzero(cluster_size)
-    largest = np.zeros(n_records, dtype=np.int64)
-    np.maximum.at(largest, component_of[clusters], cluster_size[clusters])
     return {
         "component_id": Names(ids, names.astype(np.int32)),
-        "size": size[names].astype(np.int32),
+        "size": components.sizes[names],
         "n_pairs": np.bincount(inside[is_inside], minlength=n_records)[names].astype(np.int64),
         "n_pairs_above_threshold": np.bincount(inside[is_above], minlength=n_records)[names].astype(np.int64),
-        "n_clusters": np.bincount(component_of[clusters], minlength=n_records)[names].astype(np.int32),
-        "largest_cluster": largest[names].astype(np.int32),
+    }
+
+
+def count_clusters(components: Components, clustering: Clustering) -> Columns:
+    """Count the clusters, and the records of the largest, in each component of two or more records."""
+    component_of = components.component_of
+    names = np.flatnonzero(components.sizes >= 2)
+    clusters = np.flatnonzero(clustering.sizes)
+    largest = np.zeros(len(component_of), dtype=np.int32)
+    np.maximum.at(largest, component_of[clusters], clustering.sizes[clusters])
+    return {
+        "n_clusters": np.bincount(component_of[clusters], minlength=len(component_of))[names].astype(np.int32),
+        "largest_cluster": largest[names],
     }

@@ -42,7 +42,7 @@ def make_odds_merges(ids: IdList, forest: OddsForest) -> Columns:
 def make_term_components(ids: IdList, terms: Terms, components: Components) -> Columns:
     """Make a row for each component of two records or more, in the order of the ids; n_terms are distinct terms."""
     component_of = components.component_of
-    size = np.bincount(component_of, minlength=len(ids))
+    size = components.sizes
     names = np.flatnonzero(size >= 2)
     record = np.repeat(np.arange(terms.n_records), np.diff(terms.first))
     # All records with a term are in one component.
@@ -51,6 +51,6 @@ def make_term_components(ids: IdList, terms: Terms, components: Components) -> C
     n_terms = np.bincount(component_of_term, minlength=len(ids))
     return {
         "component_id": ids[names],
-        "size": size[names].astype(np.int32),
+        "size": size[names],
         "n_terms": n_terms[names].astype(np.int64),
     }

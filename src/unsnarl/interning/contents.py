@@ -41,7 +41,7 @@ def hash_contents(ids: Ids, pairs: Pairs, components: Components) -> NDArray[Any
     have their numbers. Cost: O(n + m) and a hash of 3 bytes a character and 12 a pair.
     """
     component_of = components.component_of
-    size = np.bincount(component_of, minlength=len(ids))
+    size = components.sizes
     names = np.flatnonzero(size >= 2)
     hashes = np.full(len(names), "", dtype=object)
     members, starts = _group(component_of, np.flatnonzero(size[component_of] > 2).astype(np.int32))
@@ -69,7 +69,7 @@ def add_constraints(hashes: NDArray[Any], ids: Ids, components: Components, unde
     Cost: O(n) without, O(n log n) with families.
     """
     component_of = components.component_of
-    names = np.flatnonzero(np.bincount(component_of, minlength=len(ids)) >= 2)
+    names = np.flatnonzero(components.sizes >= 2)
     tied = np.flatnonzero(under.must_of != np.arange(len(ids))).astype(np.int32)
     places = component_of[under.member].astype(np.int64) << 32 | under.family
     _, first, which = np.unique(places, return_index=True, return_inverse=True)

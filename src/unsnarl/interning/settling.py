@@ -13,10 +13,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl.background import run_side_by_side
+from unsnarl.background import Later, run_side_by_side
 from unsnarl.interning.reading import Interned
-from unsnarl.interning.sorting import sort_by
-from unsnarl.interning.store import N_PARTITIONS, Columns, PairStore
+from unsnarl.interning.sorting import sort_pairs
+from unsnarl.interning.store import N_BITS, N_PARTITIONS, Columns, PairStore
 from unsnarl.kernels import canonical_pairs as canonical
 from unsnarl.kernels import partitions as kernels
 from unsnarl.kernels.connected_components import tie_pairs
@@ -24,8 +24,8 @@ from unsnarl.kernels.union_find import point_at_smallest
 from unsnarl.model import Components, Index, Pairs, to_score_units
 
 N_EXAMPLES = 5
-_LEAST_BITS, _BITS_PER_ROW = 6, 16
-"""Bits of a table that shows which pairs cannot be there twice: a word at least, and a few for each row."""
+_BUCKET_BITS = 13
+"""Hashes of pairs are looked at some 2**13 at a time, or half as many: what fits near the processor."""
 _KEEP = {
     "error": canonical.KEEP_MAX,
     "max": canonical.KEEP_MAX,
@@ -33,6 +33,7 @@ _KEEP = {
     "min": canonical.KEEP_MIN,
 }
 
+Hashes = NDArray[np.uint64]
 PairList = list[tuple[int, int]]
 Ties = tuple[Index, Index]
 """Records, by number, that are in one component whatever their score."""
@@ -80,42 +81,53 @@ def _find_same(left: Index, right: Index, score: Index) -> NDArray[np.int64]:
     return np.flatnonzero(same)
 
 
-def _list_suspects(store: PairStore, partition: int) -> tuple[NDArray[np.int64], Index, Index]:
-    """List all rows of a partition whose pair is in another one too, and a few others: places, left, right."""
-    n_rows = store.n_rows(partition)
-    n_bits = max(_LEAST_BITS, (_BITS_PER_ROW * n_rows).bit_length())
-    once, twice = (np.zeros(1 << n_bits - _LEAST_BITS, dtype=np.uint64) for _ in range(2))
-    n_met = sum(kernels.note_pairs(left, right, n_bits, once, twice) for left, right, _ in store.parts(partition))
-    places, lefts, rights = ([np.zeros(0, dtype=kind)] for kind in (np.int64, np.int32, np.int32))
-    begin = 0
-    for left, right, _ in store.parts(partition) if n_met else ():
-        rows = np.empty(len(left) + 1, dtype=np.int32)
-        found = rows[: kernels.find_suspects(left, right, n_bits, twice, rows)]
-        places.append(found + begin)
-        lefts.append(left[found])
-        rights.append(right[found])
-        begin += len(left)
-    return np.concatenate(places), np.concatenate(lefts), np.concatenate(rights)
+def _count_places(n_hashes: int) -> int:
+    """Say how long a table of some hashes is: a power of two, a quarter of it free at least."""
+    return 1 << max(4, int(1.3 * n_hashes).bit_length())
 
 
-def _find_repeated(store: PairStore, partition: int) -> NDArray[np.int64]:
+def _list_repeated(store: PairStore, partition: int, room: Hashes) -> Hashes:
+    """List the hashes of the pairs of a partition that are in more than one row.
+
+    room  for the hashes of all rows
+    """
+    n_bits = (store.n_rows(partition) >> _BUCKET_BITS).bit_length()
+    starts = np.zeros((1 << n_bits) + 2, dtype=np.int64)
+    for left, right, _ in store.parts(partition):
+        kernels.count_buckets(left, right, N_BITS, n_bits, starts)
+    table = np.empty(_count_places(int(starts.max())), dtype=np.uint64)
+    np.cumsum(starts, out=starts)
+    for left, right, _ in store.parts(partition):
+        kernels.fill_buckets(left, right, N_BITS, n_bits, starts, room)
+    return room[: kernels.keep_repeated(starts, table, room)]
+
+
+def _find_repeated(store: PairStore, partition: int, room: Hashes) -> NDArray[np.int64]:
     """Find the rows of a partition whose pair is in another one too."""
-    places, left, right = _list_suspects(store, partition)
-    n_slots = 1 << max(4, int(1.3 * len(left)).bit_length())
-    keys, firsts = np.zeros(n_slots, dtype=np.uint64), np.empty(n_slots, dtype=np.int32)
-    is_repeated = np.zeros(len(left), dtype=np.bool_)
-    kernels.mark_repeats(left, right, keys, firsts, is_repeated)
-    return places[is_repeated]
+    repeated = _list_repeated(store, partition, room)
+    places = [np.zeros(0, dtype=np.int64)]
+    if len(repeated):
+        table = np.zeros(_count_places(len(repeated)), dtype=np.uint64)
+        kernels.enter_hashes(repeated, table)
+        begin = 0
+        for left, right, _ in store.parts(partition):
+            rows = np.empty(len(left) + 1, dtype=np.int32)
+            places.append(rows[: kernels.find_rows(left, right, table, rows)] + np.int64(begin))
+            begin += len(left)
+    return np.concatenate(places)
 
 
 class _Settling:
     """Settle the partitions of one store, on several threads. Records go by their numbers here."""
 
-    def __init__(self, rows: Interned, keep: int) -> None:
+    def __init__(self, rows: Interned, keep: int, threshold: float) -> None:
         self._rows = rows
         self._store = rows.store
         self._keep = keep
-        self._lock = threading.Lock()
+        self._threshold = max(0, to_score_units(threshold))
+        self._lock, self._tying = threading.Lock(), threading.Lock()
+        self._rooms: list[Hashes] = []
+        self.parent = np.arange(rows.n_records, dtype=np.int32)
         self.tally = np.zeros(4, dtype=np.int64)
         self.repeated: PairList = []
         self.conflicts: PairList = []
@@ -127,16 +139,31 @@ class _Settling:
         rank_of[self._rows.order] = np.arange(self._rows.n_records, dtype=np.int32)
         return rank_of
 
+    def _take_room(self, n_rows: int) -> Hashes:
+        """Give room for hashes: what served one partition serves the next, since fresh memory costs more than them."""
+        room = self._rooms.pop() if self._rooms else np.empty(0, dtype=np.uint64)
+        return room if len(room) > n_rows else np.empty(n_rows + n_rows // 8 + 1, dtype=np.uint64)
+
+    def tie(self, ties: Ties) -> None:
+        """Bring records into one component whatever their score."""
+        tie_pairs(*ties, np.ones(len(ties[0]), dtype=np.int32), 1, self.parent)
+
     def settle(self, partition: int) -> None:
-        """Give every pair of a partition one row."""
+        """Give every pair of a partition one row, and tie the records of those at or above the threshold."""
         # Words wrap around; without the compiler NumPy would warn of it.
         with np.errstate(over="ignore"):
-            repeated = _find_repeated(self._store, partition)
+            room = self._take_room(self._store.n_rows(partition))
+            repeated = _find_repeated(self._store, partition, room)
+            self._rooms.append(room)
         if len(repeated):
             rows = self._store.load(partition)
             is_repeated = np.zeros(len(rows[0]), dtype=np.bool_)
             is_repeated[repeated] = True
             self._store.replace(partition, self._squeeze(rows, is_repeated))
+        # Few pairs tie: nobody waits long.
+        with self._tying:
+            for part in self._store.parts(partition):
+                tie_pairs(*part, self._threshold, self.parent)
 
     def _squeeze(self, rows: Columns, is_repeated: np.ndarray) -> Columns:
         """Keep one row of each repeated pair."""
@@ -165,17 +192,6 @@ class _Settling:
         return [(int(key) >> 32, int(key) & (2**32 - 1)) for key in first]
 
 
-def _tie_blocks(store: PairStore, n_records: int, threshold: float, ties: Ties | None) -> Index:
-    """Find the components of the pairs at or above the threshold and of the ties, in numbers of records."""
-    parent = np.arange(n_records, dtype=np.int32)
-    if ties is not None:
-        tie_pairs(*ties, np.ones(len(ties[0]), dtype=np.int32), 1, parent)
-    for number in range(store.n_blocks):
-        tie_pairs(*store.block(number), max(0, to_score_units(threshold)), parent)
-    point_at_smallest(parent)
-    return parent
-
-
 def _gather_inside(store: PairStore, component_of: Index, threads: int) -> Columns:
     """Copy out the pairs inside components, by numbers of records."""
     found: dict[int, list[Index]] = {}
@@ -201,17 +217,25 @@ def _gather_inside(store: PairStore, component_of: Index, threads: int) -> Colum
     return columns[0], columns[1], columns[2]
 
 
-def _rename(rows: Interned, rank_of: Index, parent: Index, inside: Columns) -> tuple[Components, Pairs]:
-    """Call records by their ranks, components by their smallest, and sort the pairs."""
-    roots = parent[rows.order]
-    name_of = np.empty(rows.n_records, dtype=np.int32)
+def _name_components(order: Index, parent: Index) -> Components:
+    """Call components by their smallest record.
+
+    order   number of the record of each rank
+    parent  by number, the record that stands for its component
+    """
+    roots = parent[order]
+    name_of = np.empty(len(order), dtype=np.int32)
     # Of several values the last one stays: the smallest rank.
-    name_of[roots[::-1]] = np.arange(rows.n_records - 1, -1, -1, dtype=np.int32)
+    name_of[roots[::-1]] = np.arange(len(order) - 1, -1, -1, dtype=np.int32)
+    return Components(name_of[roots])
+
+
+def _rename(rank_of: Index, inside: Columns) -> Pairs:
+    """Call records by their ranks, and sort the pairs, each of which is there once."""
     left, right = rank_of[inside[0]], rank_of[inside[1]]
-    left, right, score = np.minimum(left, right), np.maximum(left, right), inside[2]
-    # Each pair is there once by now.
-    order = sort_by(left, rows.n_records, sort_by(right, rows.n_records))
-    return Components(name_of[roots]), Pairs(left[order], right[order], score[order], rows.n_records)
+    left, right = np.minimum(left, right), np.maximum(left, right)
+    order = sort_pairs(left, right, len(rank_of))
+    return Pairs(left[order], right[order], inside[2][order], len(rank_of))
 
 
 def settle(rows: Interned, threshold: float, on_conflict: str, threads: int, ties: Ties | None = None) -> Settled:
@@ -224,16 +248,19 @@ def settle(rows: Interned, threshold: float, on_conflict: str, threads: int, tie
     Cost: O(m + n) for m rows; 12 bytes a pair inside components, and what a few blocks take.
     """
     store = rows.store
-    settling = _Settling(rows, _KEEP[on_conflict])
+    settling = _Settling(rows, _KEEP[on_conflict], threshold)
+    if ties is not None:
+        settling.tie(ties)
     run_side_by_side(settling.settle, N_PARTITIONS, threads)
-    parent = _tie_blocks(store, rows.n_records, threshold, ties)
+    point_at_smallest(settling.parent)
     n_pairs = store.n_kept
-    inside = _gather_inside(store, parent, threads)
+    inside = _gather_inside(store, settling.parent, threads)
     store.clear()
-    components, pairs = _rename(rows, settling.rank_of, parent, inside)
+    components = Later(lambda: _name_components(rows.order, settling.parent))
+    pairs = _rename(settling.rank_of, inside)
     return Settled(
         pairs=pairs,
-        components=components,
+        components=components.wait(),
         n_pairs=n_pairs,
         n_self=int(store.tally[kernels.N_SELF]),
         n_repeated=int(settling.tally[canonical.N_REPEATED]),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from unsnarl.kernels.arrays import Bools, Int32, Int64, Word, Words
+from unsnarl.kernels.arrays import Int32, Int64, Word, Words
 from unsnarl.kernels.jit import inner, kernel
 
+SHORT_ROW = 32
+"""Places that are sorted one by one."""
 N_BAD, N_SELF, N_UNKNOWN, N_EMPTY, N_KEPT, N_TALLIES = 0, 1, 2, 3, 4, 5
 EMPTY = -2
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -30,7 +32,7 @@ def _key(left: int, right: int) -> int:
 
 @inner
 def _spread(key: int) -> int:
-    """Return the bits of a key well mixed, the upper ones best.
+    """Return the bits of a key well mixed, the upper ones best; no two keys come to the same, and only 0 to 0.
 
     Needs: nothing. Overwrites: nothing. Ties: none.
     """
@@ -86,69 +88,100 @@ def partition_pairs(given: Columns, n_bits: int, sorted_: Columns, starts: Int64
 
 
 @inner
-def _bit_of(left: int, right: int, n_bits: int) -> Word:
-    """Return the bit of a pair among 2**n_bits.
+def _bucket_of(spread: Word, n_above: int, n_bits: int) -> Word:
+    """Return the n_bits bits of a hash that follow the first n_above.
 
-    Needs: both at least 0. Overwrites: nothing. Ties: pairs may share a bit.
+    Needs: n_above + n_bits <= 64. Overwrites: nothing. Ties: none.
     """
-    # The upper bits are the same in a whole partition.
-    return _spread(_key(left, right)) << np.uint64(16) >> np.uint64(64 - n_bits)
+    # No bits at all are shifted out in two steps: by 64 at once nothing would move.
+    return spread << np.uint64(n_above) >> np.uint64(63 - n_bits) >> _ONE
 
 
 @kernel
-def note_pairs(left: Int32, right: Int32, n_bits: int, once: Words, twice: Words) -> int:
-    """Set the bit of each pair in `once`, or in `twice` where that was set before; return how many times it was.
+def count_buckets(left: Int32, right: Int32, n_above: int, n_bits: int, starts: Int64) -> None:
+    """Count the pairs of each bucket of a partition.
 
-    Needs: 0 <= left < right; once and twice have 2**n_bits bits. Overwrites: once, twice.
-    Each turn: the bits of pairs 0 .. i are set. Ties: pairs that share a bit are taken for one here.
+    Needs: 0 <= left < right; n_above bits of their hashes are the same; starts int64[2**n_bits + 2], those of earlier
+    calls counted. Overwrites: starts (bucket b is counted in starts[b + 2]). Each turn: pairs 0 .. i are counted.
+    Ties: none.
     """
-    n_met = 0
     for i in range(len(left)):
-        bit = _bit_of(left[i], right[i], n_bits)
-        word, mark = bit >> np.uint64(6), _ONE << (bit & np.uint64(63))
-        if once[word] & mark != _ZERO:
-            twice[word] |= mark
-            n_met += 1
-        once[word] |= mark
-    return n_met
+        starts[_bucket_of(_spread(_key(left[i], right[i])), n_above, n_bits) + np.uint64(2)] += 1
 
 
 @kernel
-def find_suspects(left: Int32, right: Int32, n_bits: int, twice: Words, rows: Int32) -> int:
-    """List the rows whose pair has a bit in `twice`: all that are in more than one row, and few others; count them.
+def fill_buckets(left: Int32, right: Int32, n_above: int, n_bits: int, starts: Int64, hashes: Words) -> None:
+    """Write the hash of each pair, which no other pair has, bucket by bucket.
 
-    Needs: as note_pairs left it; rows has room for one more than all. Overwrites: rows. Each turn: those of rows 0 .. i
-    are listed.
+    Needs: starts as count_buckets left them, summed up, those of earlier calls filled in. Overwrites: starts (after all
+    calls bucket b is starts[b] .. starts[b + 1] - 1), hashes. Each turn: pairs 0 .. i are there. Ties: as given.
+    """
+    for i in range(len(left)):
+        spread = _spread(_key(left[i], right[i]))
+        bucket = _bucket_of(spread, n_above, n_bits) + _ONE
+        hashes[starts[bucket]] = spread
+        starts[bucket] += 1
+
+
+@inner
+def _find_place(table: Words, hashed: Word) -> Word:
+    """Return the place of a hash in a table, or the free one where it belongs.
+
+    Needs: len(table) a power of two, one place at least is free, that is 0; hashed is not 0. Overwrites: nothing.
+    Each turn: the places before hold others. Ties: none.
+    """
+    last = np.uint64(len(table) - 1)
+    place = hashed & last
+    while table[place] != _ZERO and table[place] != hashed:
+        place = (place + _ONE) & last
+    return place
+
+
+@kernel
+def keep_repeated(starts: Int64, table: Words, hashes: Words) -> int:
+    """Keep the hashes that were there before, in front of all, as often as they were; return how many there are.
+
+    A bucket is small enough for its table to be near the processor.
+
+    Needs: as fill_buckets left them, none is 0; len(table) a power of two, more than the largest bucket has.
+    Overwrites: table, hashes. Each turn: the buckets before b are done, then those of b up to k. Ties: none.
+    """
+    n_kept = 0
+    for b in range(len(starts) - 2):
+        table[:] = _ZERO
+        for k in range(starts[b], starts[b + 1]):
+            hashed = hashes[k]
+            place = _find_place(table, hashed)
+            hashes[n_kept] = hashed
+            n_kept += 1 if table[place] == hashed else 0
+            table[place] = hashed
+    return n_kept
+
+
+@kernel
+def enter_hashes(hashes: Words, table: Words) -> None:
+    """Enter hashes into a table.
+
+    Needs: table all 0, its length a power of two and more than there are hashes. Overwrites: table. Each turn: those up
+    to i are there. Ties: none.
+    """
+    for i in range(len(hashes)):
+        table[_find_place(table, hashes[i])] = hashes[i]
+
+
+@kernel
+def find_rows(left: Int32, right: Int32, table: Words, rows: Int32) -> int:
+    """List the rows whose pair has its hash in a table; count them.
+
+    Needs: 0 <= left < right; table as enter_hashes left it; rows has room for one more than all. Overwrites: rows.
+    Each turn: those of rows 0 .. i are listed. Ties: none.
     """
     n_found = 0
     for i in range(len(left)):
-        bit = _bit_of(left[i], right[i], n_bits)
+        hashed = _spread(_key(left[i], right[i]))
         rows[n_found] = i
-        n_found += 1 if twice[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & _ONE != _ZERO else 0
+        n_found += 1 if table[_find_place(table, hashed)] == hashed else 0
     return n_found
-
-
-@kernel
-def mark_repeats(left: Int32, right: Int32, keys: Words, rows: Int32, is_repeated: Bools) -> int:
-    """Mark the rows whose pair is in more than one row, the first of them too; return how many rows are marked.
-
-    Needs: 0 <= left < right; keys all 0, their number a power of two and more than that of rows; is_repeated all
-    False. Overwrites: keys, rows, is_repeated. Each turn: keys holds the pairs of rows 0 .. i, rows where each was
-    met first. Ties: none.
-    """
-    last = np.uint64(len(keys) - 1)
-    n_marked = 0
-    for i in range(len(left)):
-        key = _key(left[i], right[i])
-        slot = _spread(key) & last
-        while keys[slot] != np.uint64(0) and keys[slot] != key:
-            slot = (slot + np.uint64(1)) & last
-        if keys[slot] == np.uint64(0):
-            keys[slot], rows[slot] = key, i
-            continue
-        n_marked += 1 if is_repeated[rows[slot]] else 2
-        is_repeated[rows[slot]] = is_repeated[i] = True
-    return n_marked
 
 
 @kernel
@@ -209,3 +242,23 @@ def sort_places(keys: Int32, places: Int32, starts: Int64, sorted_: Int32) -> No
         key = keys[places[i]]
         sorted_[starts[key]] = places[i]
         starts[key] += 1
+
+
+@kernel
+def sort_short_rows(keys: Int32, ends: Int64, places: Int32) -> None:
+    """Sort the places of each row by their key, where there are no more than SHORT_ROW.
+
+    Needs: row r is places ends[r - 1] (0 for the first) .. ends[r] - 1, with keys that differ. Overwrites: places.
+    Each turn: the rows before r are sorted; then the first places of row r up to i. Ties: none.
+    """
+    start = 0
+    for r in range(len(ends)):
+        stop = ends[r]
+        if stop - start <= SHORT_ROW:
+            for i in range(start + 1, stop):
+                place, at = places[i], i
+                while at > start and keys[places[at - 1]] > keys[place]:
+                    places[at] = places[at - 1]
+                    at -= 1
+                places[at] = place
+        start = stop

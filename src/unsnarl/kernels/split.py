@@ -69,7 +69,8 @@ def count_pairs_inside(part: Part, n_pairs: Int64) -> None:
 def list_pairs(part: Part, ends: Int64, rows: Int32) -> None:
     """List the pairs inside components member by member: node_of of both records, and the score.
 
-    Needs: node_of, of any kind, is that of the members; ends int64[k + 1], ends[0] 0; rows int32[3 * pairs of members, or more].
+    Needs: node_of, of any kind, is that of the members; ends int64[k + 1], ends[0] 0; rows int32[3 * pairs of members,
+    or more].
     Overwrites: ends (the pairs of member a are rows ends[a] .. ends[a + 1] - 1), rows. Each turn: those of members
     0 .. a are there. Ties: none.
     """

@@ -16,11 +16,11 @@ from unsnarl.errors import InputError, UsageError
 from unsnarl.files.checksums import Described
 from unsnarl.files.runs import RunData, RunFiles
 from unsnarl.files.session import Columns, Session
-from unsnarl.files.tables import SCHEMAS, IdList, TableColumns, make_clusters, make_merges, unpack
+from unsnarl.files.tables import SCHEMAS, IdList, TableColumns, count_clusters, make_clusters, make_merges, unpack
 from unsnarl.model import Clustering, Components, Forest, Pairs
 from unsnarl.report.decided_tables import Decided, decided_schemas, for_another_cut, read_decided
 from unsnarl.report.names import ClusterNames, name_again, read_names
-from unsnarl.report.summary import Summary, count_group_sizes, summary_as_dict, tally_sizes
+from unsnarl.report.summary import Summary, summary_as_dict, tally_sizes
 from unsnarl.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class Findings:
     """Hold what a run found.
 
     ids              sorted by UTF-8 bytes: position is the record index
-    component_table  components of two or more records, as in components.parquet; where the cut
-                     has changed since, its figures of clusters are those of the old cut
+    component_table  components of two or more records, as in components.parquet; its figures of clusters, if it has
+                     any, may be those of another cut
     counts           n_pairs, and what was left out or put in, by name
     notes            the same in sentences, with examples
     pairs            None for a run read from its folder
@@ -100,7 +100,7 @@ class Findings:
         if record_id is not None:
             name = component_of[self.find_record(record_id)]
         elif len(component_of):
-            name = np.bincount(component_of).argmax()
+            name = self.components.sizes.argmax()
         else:
             raise UsageError("There are no records, and so no component.")
         return np.flatnonzero(component_of == name).astype(np.int32)
@@ -129,8 +129,8 @@ class Findings:
             n_records=len(self.ids),
             n_pairs=int(self.counts["n_pairs"]),
             n_pairs_inside=int(np.asarray(self.component_table.get("n_pairs", 0)).sum()),
-            components=tally_sizes(count_group_sizes(self.components.component_of)),
-            clusters=tally_sizes(count_group_sizes(self.clustering.cluster_of)),
+            components=tally_sizes(self.components.sizes),
+            clusters=tally_sizes(self.clustering.sizes),
             notes=self.notes,
         )
 
@@ -194,21 +194,6 @@ def add_decided(found: Found, decided: Decided) -> Found:
     """Add to what a run found what decisions did."""
     notes = (*found.notes, *decided.notes)
     return dataclasses.replace(found, decided=decided, counts={**found.counts, **decided.counts}, notes=notes)
-
-
-def count_clusters(components: Components, clustering: Clustering) -> Columns:
-    """Count the clusters, and the records of the largest, in each component of two or more records."""
-    component_of, cluster_of = components.component_of, clustering.cluster_of
-    n_records = len(component_of)
-    names = np.flatnonzero(np.bincount(component_of, minlength=n_records) >= 2)
-    cluster_size = np.bincount(cluster_of, minlength=n_records)
-    clusters = np.flatnonzero(cluster_size)
-    largest = np.zeros(n_records, dtype=np.int64)
-    np.maximum.at(largest, component_of[clusters], cluster_size[clusters])
-    return {
-        "n_clusters": np.bincount(component_of[clusters], minlength=n_records)[names].astype(np.int32),
-        "largest_cluster": largest[names].astype(np.int32),
-    }
 
 
 def _read_settings(run: RunFiles) -> Settings:

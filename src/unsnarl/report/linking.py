@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 
+from unsnarl.background import Later
 from unsnarl.engines import constrained, local
 from unsnarl.engines.couples import find_couples, join_forests, leave_out, link_couples
 from unsnarl.errors import ResourceError
@@ -19,7 +20,7 @@ from unsnarl.report.ruling import find_touched
 
 
 def find_known_merges(
-    given: Input, table: TableColumns, contents: Contents, linkage: str, previous: str | os.PathLike[str] | None
+    given: Input, table: Later[TableColumns], contents: Contents, linkage: str, previous: str | os.PathLike[str] | None
 ) -> Known:
     """Find the merges that need no linkage: of components of two, and of those that a previous RUN knows.
 
@@ -35,7 +36,7 @@ def find_known_merges(
     if previous is None:
         return known
     with Session() as session:
-        found = find_known(session, open_run(previous), given, (table, contents.keys), linkage)
+        found = find_known(session, open_run(previous), given, (table.wait(), contents.keys), linkage)
     return Known(join_forests(found.forest, known.forest), found.is_known | couples)
 
 

@@ -16,7 +16,7 @@ from unsnarl.background import Later
 from unsnarl.errors import ResourceError, UsageError
 from unsnarl.files.frames import to_native
 from unsnarl.files.parts import FrameKind
-from unsnarl.files.runs import RunData, write_run
+from unsnarl.files.runs import write_run
 from unsnarl.files.session import Session
 from unsnarl.files.tables import TableColumns, unpack
 from unsnarl.model import Progress

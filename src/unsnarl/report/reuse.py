@@ -39,8 +39,7 @@ class Contents:
     """Hold the hash of what each component consists of, those of two records or more in the order of their names."""
 
     def __init__(self, given: Input) -> None:
-        component_of = given.components.component_of
-        self._names = np.flatnonzero(np.bincount(component_of, minlength=len(given.ids)) >= 2)
+        self._names = np.flatnonzero(given.components.sizes >= 2)
         self._given = given
 
     @cached_property
@@ -103,9 +102,8 @@ def find_known(
     is_same[is_same] = hash_of[named[is_same]] == hashes[is_same]
     is_kept = np.zeros(len(ids), dtype=np.bool_)
     is_kept[named[is_same]] = True
-    size = np.bincount(component_of, minlength=len(ids))
     # Couples are never looked up: making their merges anew is quicker.
-    is_kept &= size > 2
+    is_kept &= given.components.sizes > 2
     return Known(_take_merges(session, run, ids, is_kept), is_kept[component_of])
 
 

@@ -50,11 +50,12 @@ class Summary:
 def tally_sizes(group_size: NDArray[Any]) -> SizeTally:
     """Count groups and records by size class.
 
-    group_size  int[g]  records in each group, at least 1
+    group_size  int[g]  records in each group; what has none is no group
 
-    >>> tally_sizes(np.array([1, 1, 2, 7])).n_records
+    >>> tally_sizes(np.array([1, 0, 1, 2, 7])).n_records
     (2, 2, 7, 0, 0, 0)
     """
+    group_size = group_size[group_size > 0]
     ends = np.array([end for _, end in SIZE_CLASSES[:-1]])
     size_class = np.searchsorted(ends, group_size)
     n_groups = np.bincount(size_class, minlength=len(SIZE_CLASSES))
@@ -64,18 +65,6 @@ def tally_sizes(group_size: NDArray[Any]) -> SizeTally:
         n_records=tuple(n_records),
         largest=int(group_size.max(initial=0)),
     )
-
-
-def count_group_sizes(group_of: NDArray[Any]) -> NDArray[np.int64]:
-    """Count the records of each group.
-
-    group_of  int[n]  group of each record, 0 or more
-
-    >>> count_group_sizes(np.array([0, 0, 4])).tolist()
-    [2, 1]
-    """
-    counts = np.bincount(group_of) if len(group_of) else np.zeros(0, dtype=np.int64)
-    return counts[counts > 0].astype(np.int64)
 
 
 def summary_as_dict(summary: Summary) -> dict[str, Any]:

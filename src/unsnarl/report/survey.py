@@ -85,7 +85,7 @@ def _count_work(settled: Settled, n_bytes: int, threads: int) -> Work:
     """Count what is left for linkage."""
     component_of = settled.components.component_of
     n_records = len(component_of)
-    size = np.bincount(component_of, minlength=n_records)
+    size = settled.components.sizes
     pairs_of = np.bincount(component_of[settled.pairs.left], minlength=n_records)
     largest = int(pairs_of.argmax()) if n_records else 0
     return Work(
@@ -104,8 +104,7 @@ def _count_work(settled: Settled, n_bytes: int, threads: int) -> Work:
 
 def _count_settled(settled: Settled) -> dict[str, int]:
     """Count what is left of PAIRS, and the components."""
-    component_of = settled.components.component_of
-    size = np.bincount(component_of, minlength=len(component_of))
+    size = settled.components.sizes
     return {
         "n_pairs": settled.n_pairs,
         "n_self_pairs": settled.n_self,

@@ -12,11 +12,11 @@ import numpy as np
 from unsnarl.errors import InputError, UsageError
 from unsnarl.files.runs import RunData, RunFiles
 from unsnarl.files.session import Columns, Session
-from unsnarl.files.tables import unpack
+from unsnarl.files.tables import count_clusters, unpack
 from unsnarl.files.term_tables import TERM_SCHEMAS, make_odds_merges
 from unsnarl.model import Clustering, Components, Forest, OddsForest
 from unsnarl.report.decided_tables import decided_schemas, for_another_cut, read_decided
-from unsnarl.report.findings import Findings, count_clusters
+from unsnarl.report.findings import Findings
 from unsnarl.report.names import read_names
 from unsnarl.report.summary import count_of, format_size_table, summary_as_dict
 from unsnarl.settings import Settings
