@@ -74,9 +74,10 @@ _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 
 
 def keep_freed_memory() -> None:
-    """Ask the C library to use the memory of one batch again for the next, instead of giving it back in between.
+    """Ask the C library to use the memory of one step again for the next, instead of giving it back in between.
 
-    Getting it anew costs as much as all the work on a batch. Where the library has no such setting nothing changes.
+    Getting it anew costs as much as all the work on a batch, above all on a virtual machine, which must ask its host
+    for it. Where the library has no such setting nothing changes.
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):
         tune = ctypes.CDLL(None).mallopt

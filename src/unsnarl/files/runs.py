@@ -24,6 +24,7 @@ from unsnarl.files.tables import SCHEMAS, TableColumns, show_table, write_value
 MANIFEST = "run.json"
 FORMAT = 1
 ROW_GROUP_ROWS = 122_880
+DICTIONARY_VALUES = 1000
 _MADE_LATER = (
     "report.html",
     "lineage.parquet",
@@ -160,8 +161,9 @@ def _write_table(session: Session, path: str, schema: dict[str, str], columns: T
         session.run(
             f"COPY (SELECT {items} FROM {view}) TO {quote_text(path)} "
             f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP_ROWS}, "
-            # Lengths of texts apart from their bytes: smaller, and half the work.
-            "PARQUET_VERSION v2)"
+            # Lengths of texts apart from their bytes: smaller, and half the work. Most ids come once or twice: the
+            # engine is to give up counting them soon.
+            f"PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT {DICTIONARY_VALUES})"
         )
         found = int(session.value(f"SELECT count(*) FROM read_parquet({quote_text(path)}, hive_partitioning=false)"))
     except EngineError as error:

@@ -108,6 +108,7 @@ class Session:
         memory_limit: str | None = None,
         temp_dir: str | os.PathLike[str] | None = None,
     ) -> None:
+        keep_freed_memory()
         self.threads = threads or count_processors()
         self._n_names = 0
         self._registered: list[Any] = []
@@ -199,7 +200,6 @@ class Session:
 
         Raises what `rows` raises, and what `take` does.
         """
-        keep_freed_memory()
         with self._long_buffers():
             self._work(lambda: _pump(lambda: self._connection.sql(query), take))
 
