@@ -74,10 +74,6 @@ def _read_dicts(rows: list[Any]) -> list[Event]:
     return [read_event(row, f"decision {number}") for number, row in enumerate(rows, 1)]
 
 
-LARGE_BYTES = 1_000_000
-"""A file of this size takes some hundredths of a second."""
-
-
 @dataclass(frozen=True)
 class DecisionSource:
     """Hold decisions as they were given, and where they came from.
@@ -90,11 +86,6 @@ class DecisionSource:
     given: Any
     paths: list[str]
     kind: FrameKind
-
-    @property
-    def is_large(self) -> bool:
-        """Whether to read them takes long enough to be worth doing beside other work."""
-        return any(os.path.isfile(path) and os.path.getsize(path) > LARGE_BYTES for path in self.paths)
 
     @cached_property
     def log(self) -> Log:

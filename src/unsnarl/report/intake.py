@@ -166,7 +166,6 @@ def read_rows(session: Session, opened: Opened, settings: Settings, clock: Clock
     """Read, check, intern and settle what was opened."""
     if opened.described is None:
         opened.start_checksums(settings.checksums)
-    opened.begin_ruling(settings)
     with clock.time("reading"):
         store = PairStore(share_memory(settings.memory_limit).store_bytes, settings.temp_dir, clock.progress)
         rows = intern(session, opened.pairs, opened.records, settings, Into(store))

@@ -6,14 +6,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl.background import Later
-from unsnarl.collector import collector_at_rest
 from unsnarl.files.checksums import Described
 from unsnarl.files.decision_sources import DecisionSource, open_decisions
 from unsnarl.files.pairs import PairSource, read_pairs
@@ -37,30 +34,18 @@ class Asked:
     decisions: Any = None
 
 
-def _judge(decisions: DecisionSource, settings: Settings) -> Judge:
-    with collector_at_rest():
-        return Judge(decisions.log, settings)
-
-
 @dataclass
 class Opened:
     """Hold what was given, opened, and its checksums once they are being found out.
 
     records    None where there are none
     decisions  None where there are none
-    judging    under way once it was begun; good for one ruling
     """
 
     pairs: PairSource
     records: RecordSource | None
     decisions: DecisionSource | None = None
     described: Described | None = None
-    judging: Later[Judge] | None = None
-
-    def begin_ruling(self, settings: Settings) -> None:
-        """Begin to read the decisions, and to work out what can be without the ids of the records."""
-        if self.decisions is not None:
-            self.judging = Later(partial(_judge, self.decisions, settings))
 
     def rule(self, n_records: int, find: Callable[[NDArray[Any]], Index], settings: Settings) -> Ruling | None:
         """Work out which decisions apply, and what sources there are; None where there is neither.
@@ -75,9 +60,7 @@ class Opened:
             packed[:] = texts
             return find(packed)
 
-        if self.judging is None:
-            self.begin_ruling(settings)
-        judge = None if self.judging is None else self.judging.wait()
+        judge = None if self.decisions is None else Judge(self.decisions.log, settings)
         return make_ruling(judge, self.records, self.pairs.joint, Register(n_records, find_all), settings)
 
     @property
@@ -113,7 +96,7 @@ def open_input(asked: Asked, settings: Settings, clock: Clock) -> Iterator[tuple
             decisions = None if asked.decisions is None else open_decisions(asked.decisions)
             opened = Opened(source, records, decisions)
             opened.start_checksums(settings.checksums)
-            if decisions is not None and not decisions.is_large:
-                # What is wrong with them is said before the work starts.
+            if decisions is not None:
+                # What is wrong with them is said before the work starts, and the checksums take one processor only.
                 _ = decisions.log
         yield session, opened
