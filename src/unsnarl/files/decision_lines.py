@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from operator import add, not_
 
 from unsnarl.decisions.entries import Columns, Entries
 from unsnarl.decisions.events import UTC_TIME, Event, hash_plain, is_date, make_plain, read_event
@@ -18,7 +20,7 @@ from unsnarl.files.parts import show
 _MARK = b"\xef\xbb\xbf"
 """What some editors put before the first line."""
 BLOCK_LENGTH = 1 << 19
-"""Characters of a block of lines: some milliseconds of work."""
+"""Characters of a block of lines: what is made of them is gone before the next ones are looked at."""
 
 _TEXT = r'"([ !#-\[\]-~]+)"'
 _COMMENT = r'"([^"\\\x00-\x1f\x7f]+)"'
@@ -49,28 +51,35 @@ def read_line(line: bytes, where: str) -> Event:
     return read_event(given, where)
 
 
-class _Maker:
-    """Make the Event of a line of the pattern."""
+class _Plain:
+    """Hold the events of the lines that the pattern knows, and make the Event of one where somebody looks.
 
-    def __init__(self, text: str, path: str, columns: Columns, plain: tuple[list[int], list[bool]]) -> None:
-        self._text, self._path, self._columns = text, path, columns
-        self._numbers, self._is_bare = plain
+    columns  of all events
+    numbers  of their lines
+    is_bare  whether a line says nothing beyond its first columns
+    """
+
+    def __init__(self, text: str, path: str) -> None:
+        self._text, self._path = text, path
+        self.columns = Columns(*([] for _ in Columns._fields))
+        self.numbers: list[int] = []
+        self.is_bare: list[bool] = []
 
     @cached_property
     def _lines(self) -> list[str]:
         return self._text.split("\n")
 
-    def read(self, position: int) -> Event:
-        """Read the line anew, as any other. Raises InputError where it is no event."""
-        number = self._numbers[position]
-        return read_line(self._lines[number - 1].encode(), f"{self._path}, line {number}")
+    def read(self, position: int, line: str = "") -> Event:
+        """Read a line as any other. Raises InputError where it is no event."""
+        number = self.numbers[position]
+        return read_line((line or self._lines[number - 1]).encode(), f"{self._path}, line {number}")
 
     def make(self, position: int) -> Event:
         """Make the event at a position."""
-        if not self._is_bare[position]:
+        if not self.is_bare[position]:
             return self.read(position)
-        name, kind, by, at, left, right, *_ = (column[position] for column in self._columns)
-        return make_plain(kind, (left, right), (by, at), name, f"{self._path}, line {self._numbers[position]}")
+        name, kind, by, at, left, right, *_ = (column[position] for column in self.columns)
+        return make_plain(kind, (left, right), (by, at), name, f"{self._path}, line {self.numbers[position]}")
 
 
 def _read_one_by_one(lines: list[bytes], path: str) -> Entries:
@@ -79,26 +88,23 @@ def _read_one_by_one(lines: list[bytes], path: str) -> Entries:
     return Entries.of(read_line(line, f"{path}, line {number}") for number, line in numbered)
 
 
-def _find_odd(columns: Columns, found: list[tuple[str, ...]]) -> list[int]:
+def _find_odd(found: Sequence[tuple[str, ...]]) -> list[int]:
     """Give the rows that are no plain events, increasing: what the pattern does not know, or cannot check."""
     odd = {i for i, row in enumerate(found) if row[2] == row[3] or (not row[0] and (row[6] or row[7]))}
-    days = [at[:10] for at in columns.at]
-    no_days = {day for day in set(days) if not is_date(day)} - {""}
+    no_days = {day for day in {row[5][:10] for row in found} if not is_date(day)} - {""}
     if no_days:
-        odd |= {i for i, day in enumerate(days) if day in no_days}
+        odd |= {i for i, row in enumerate(found) if row[5][:10] in no_days}
     return sorted(odd)
 
 
-def _find_lines(text: str) -> list[tuple[str, ...]]:
-    """Match the pattern with every line, a block of lines at a time: other threads may run in between."""
-    found: list[tuple[str, ...]] = []
+def _find_lines(text: str) -> Iterator[list[tuple[str, ...]]]:
+    """Match the pattern with every line, a block of lines at a time."""
     start = 0
     while start <= len(text):
         stop = text.find("\n", start + BLOCK_LENGTH)
         stop = len(text) if stop < 0 else stop
-        found += _PLAIN.findall(text, start, stop)
+        yield _PLAIN.findall(text, start, stop)
         start = stop + 1
-    return found
 
 
 def read_entries(content: bytes, path: str) -> tuple[Entries, int]:
@@ -114,31 +120,45 @@ def read_entries(content: bytes, path: str) -> tuple[Entries, int]:
     except UnicodeDecodeError:
         lines = content[:-1].split(b"\n")
         return _read_one_by_one(lines, path), len(lines)
-    found = _find_lines(text)
-    numbers = [i for i, row in enumerate(found) if row[1] or row[-1].encode().strip()]
-    rows = found if len(numbers) == len(found) else [found[i] for i in numbers]
-    if not rows:
-        return Entries.of([]), len(found)
-    return _take_rows(rows, [i + 1 for i in numbers], (text, path)), len(found)
+    plain, n_lines = _Plain(text, path), 0
+    others: dict[int, Event] = {}
+    for found in _find_lines(text):
+        others |= _take_rows(plain, found, n_lines + 1)
+        n_lines += len(found)
+    return Entries(plain.columns, others, plain.make), n_lines
 
 
-def _take_rows(found: list[tuple[str, ...]], numbers: list[int], source: tuple[str, str]) -> Entries:
-    """Make entries of what the pattern found.
+def _take_rows(plain: _Plain, found: list[tuple[str, ...]], first: int) -> dict[int, Event]:
+    """Take in what the pattern found in some lines; gives by position the events that are not plain.
 
-    numbers  of the lines
-    source   all lines, and their path
+    first  number of the first of the lines
     """
-    names, kinds, left, right, by, at, comments, hashed, *hashes, _ = map(list, zip(*found, strict=True))
-    sides = [[one or other for one, other in zip(*some, strict=True)] for some in (hashes[::3], hashes[1:3])]
-    columns = Columns(names, kinds, by, at, left, right, hashed, *sides)
-    is_bare = [not comment and not content for comment, content in zip(comments, hashed, strict=True)]
-    maker = _Maker(source[0], source[1], columns, (numbers, is_bare))
-    others = {i: maker.read(i) for i in _find_odd(columns, found)}
-    for i, event in others.items():
+    numbers = list(range(first, first + len(found)))
+    if not all(row[1] or row[-1].encode().strip() for row in found):
+        kept = [(i, row) for i, row in zip(numbers, found, strict=True) if row[1] or row[-1].encode().strip()]
+        numbers, found = [i for i, _ in kept], [row for _, row in kept]
+    if not found:
+        return {}
+    n_before = len(plain.numbers)
+    plain.numbers += numbers
+    names, kinds, left, right, by, at, comments, hashed, *hashes, others = map(list, zip(*found, strict=True))
+    sides = [list(map(add, *some)) if any(hashed) else some[0] for some in (hashes[::3], hashes[1:3])]
+    plain.is_bare += map(not_, map(add, comments, hashed))
+    odd = {i: plain.read(n_before + i, others[i]) for i in _find_odd(found)}
+    for i, event in odd.items():
         names[i], kinds[i], by[i], at[i] = event.event, event.kind, event.by, event.at
         for column in (left, right, hashed, *sides):
             column[i] = ""
     if not all(names):
         whole = zip(names, kinds, left, right, by, at, strict=True)
-        names[:] = [name or hash_plain(kind, (a, b), (who, when)) for name, kind, a, b, who, when in whole]
-    return Entries(columns, others, maker.make)
+        names = [name or hash_plain(kind, (a, b), (who, when)) for name, kind, a, b, who, when in whole]
+    # Many events share a kind, and who said it: one text serves them all.
+    known = (names, _share(kinds), _share(by), at, left, right, _share(hashed), *sides)
+    for column, more in zip(plain.columns, known, strict=True):
+        column += more
+    return {n_before + i: event for i, event in odd.items()}
+
+
+def _share(texts: list[str]) -> list[str]:
+    """Give equal texts as one."""
+    return list(map({text: text for text in texts}.__getitem__, texts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,8 +126,8 @@ class Judge:
         self.log = log
         columns = log.events.columns
         self.status = np.zeros(len(log.events), dtype=np.int8)
-        for kind in (UNSURE, UNDO):
-            self.status[[i for i, said in enumerate(columns.kinds) if said == kind]] = STATUSES.index(kind)
+        says_nothing = {UNSURE: STATUSES.index(UNSURE), UNDO: STATUSES.index(UNDO)}
+        self.status[:] = list(map(says_nothing.get, columns.kinds, itertools.repeat(0)))
         if log.cancelled:
             gone = [i for i, name in enumerate(columns.names) if name in log.cancelled]
             self.status[gone] = [STATUSES.index(log.cancelled[columns.names[i]]) for i in gone]
