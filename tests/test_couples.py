@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unsnarl import solve
-from unsnarl.engines.couples import find_couples, join_forests, leave_out, link_couples
+from unsnarl.engines.couples import find_couples, join_forests, link_couples
 from unsnarl.engines.local import link
 from unsnarl.model import Forest, Pairs
 
@@ -29,7 +29,9 @@ def test_couples_and_the_rest_make_what_linkage_makes(linkage, rows) -> None:
     for threshold in (0.0, 0.3):
         components = solve.find_components(pairs, threshold)
         couples = find_couples(components)
-        apart = link(pairs, leave_out(components, couples), linkage, 1, None)
+        rest = components.without(couples)
+        assert rest.sizes.tolist() == np.bincount(rest.component_of, minlength=8).tolist()
+        apart = link(pairs, rest, linkage, 1, None)
         joined = join_forests(link_couples(pairs, components), apart)
         joined.check()
         assert same(joined, link(pairs, components, linkage, 1, None))

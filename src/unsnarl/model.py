@@ -108,6 +108,24 @@ class Components:
         """Count the records of each component, by its name: int32[n], 0 for records that name none."""
         return _count_members(self.component_of)
 
+    def without(self, is_left_out: NDArray[np.bool_]) -> Components:
+        """Give the components without those of some records, each of which is one by itself then, without must-links.
+
+        is_left_out  bool[n], the same for all records of a component
+        """
+        records = np.arange(len(self.component_of), dtype=np.int32)
+        found = Components(np.where(is_left_out, records, self.component_of))
+        return found._with_sizes(np.where(is_left_out, np.int32(1), self.sizes))
+
+    def tied(self, must_of: Index) -> Components:
+        """Give the same components with must-links in them."""
+        return Components(self.component_of, must_of)._with_sizes(self.sizes)
+
+    def _with_sizes(self, sizes: Index) -> Components:
+        """Take the sizes as they are known, so that they need not be counted again."""
+        self.__dict__["sizes"] = sizes
+        return self
+
     def check(self) -> None:
         """Assert the numbered guarantees. Cost: O(n)."""
         records = np.arange(len(self.component_of))

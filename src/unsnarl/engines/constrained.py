@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.dendrogram import Rows, cut_forest
-from unsnarl.engines.couples import join_forests, leave_out
+from unsnarl.engines.couples import join_forests
 from unsnarl.model import FORBIDDEN, Components, Constraints, Forest, Index, Pairs
 
 Link = Callable[[Pairs, Components], Forest]
@@ -125,8 +125,8 @@ def _tie(components: Components, must_of: Index) -> Components:
     """Add the must-links inside components."""
     alone = np.arange(len(must_of), dtype=np.int32)
     component_of = components.component_of
-    kept = np.where(component_of[must_of] == component_of, must_of, alone).astype(np.int32)
-    return components if np.array_equal(kept, alone) else Components(component_of, kept)
+    kept = np.where(component_of[must_of] == component_of, must_of, alone)
+    return components if np.array_equal(kept, alone) else components.tied(kept)
 
 
 def link(link_pairs: Link, pairs: Pairs, components: Components, constraints: Constraints) -> Forest:
@@ -150,6 +150,6 @@ def link(link_pairs: Link, pairs: Pairs, components: Components, constraints: Co
         if not is_broken.any():
             return forest
         forbidden = np.union1d(forbidden, families.find_adjacent(cluster_of, is_broken))
-        rest = _tie(leave_out(components, ~is_broken), constraints.must_of)
+        rest = _tie(components.without(~is_broken), constraints.must_of)
         again = link_pairs(forbid(pairs, forbidden), rest)
         forest = join_forests(_keep_merges(forest, ~is_broken[forest.left]), again)

@@ -8,15 +8,6 @@ from numpy.typing import NDArray
 from unsnarl.model import SCORE_UNITS, Components, Forest, Pairs
 
 
-def leave_out(components: Components, is_left_out: NDArray[np.bool_]) -> Components:
-    """Give the components without those of some records: each of these is one by itself.
-
-    is_left_out  bool[n], the same for all records of a component
-    """
-    records = np.arange(len(components.component_of), dtype=np.int32)
-    return Components(np.where(is_left_out, records, components.component_of).astype(np.int32))
-
-
 def find_couples(components: Components) -> NDArray[np.bool_]:
     """Mark the records of components of two. Cost: O(n)."""
     is_couple: NDArray[np.bool_] = (components.sizes == 2)[components.component_of]

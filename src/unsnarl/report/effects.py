@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl.model import Clustering, Components, Forest
+from unsnarl.model import Clustering, Components, Forest, Index
 from unsnarl.report.statements import Statements, mark_repeated
 
 Counts = NDArray[np.int64]
@@ -73,15 +73,14 @@ def find_effects(said: Statements, now: Clustering, before: Clustering) -> Effec
 
     Cost: O(n + ids log ids).
     """
-    n_events, n_records = said.n_events, len(now.cluster_of)
+    n_events = said.n_events
     cluster = before.cluster_of[said.record]
     split = mark_repeated(said.event, said.part, cluster, n_events)
     joined = mark_repeated(said.event, cluster, said.part, n_events)
     held = np.unique(said.event << 32 | now.cluster_of[said.record])
-    size = np.bincount(now.cluster_of, minlength=n_records)
-    n_moved = np.where(find_changed(now, before), size, 0)
+    n_moved = np.where(find_changed(now, before), now.sizes, 0)
 
-    def add_up(counts: Counts) -> Counts:
+    def add_up(counts: Index) -> Counts:
         return np.bincount(held >> 32, weights=counts[held & 0xFFFFFFFF], minlength=n_events).astype(np.int64)
 
-    return Effects(split & said.ties | joined & said.separates, add_up(size), add_up(n_moved))
+    return Effects(split & said.ties | joined & said.separates, add_up(now.sizes), add_up(n_moved))

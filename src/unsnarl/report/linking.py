@@ -8,7 +8,7 @@ from functools import partial
 
 from unsnarl.background import Later
 from unsnarl.engines import constrained, local
-from unsnarl.engines.couples import find_couples, join_forests, leave_out, link_couples
+from unsnarl.engines.couples import find_couples, join_forests, link_couples
 from unsnarl.errors import ResourceError
 from unsnarl.files.runs import open_run
 from unsnarl.files.session import Session
@@ -30,7 +30,7 @@ def find_known_merges(
     free = given.components
     if given.ruled is not None:
         # What is constrained is linked, however small.
-        free = leave_out(free, find_touched(free, given.ruled.constraints, rules_too=True))
+        free = free.without(find_touched(free, given.ruled.constraints, rules_too=True))
     couples = find_couples(free)
     known = Known(link_couples(given.pairs, free), couples)
     if previous is None:
@@ -53,7 +53,7 @@ def link_constrained(
 
 def link_rest(given: Input, known: Known, linkage: str, progress: Progress | None) -> Forest:
     """Link the components that are not known. Raises ResourceError."""
-    components = leave_out(given.components, known.is_known)
+    components = given.components.without(known.is_known)
     try:
         if given.ruled is None:
             forest = local.link(given.pairs, components, linkage, given.threads, progress)
