@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import unsnarl
+from reference import interning as twin
 from strategies import SMALL
+from unsnarl import solve
 from unsnarl.cli import exits
 from unsnarl.cli.commands import commands
 from unsnarl.engines import local
@@ -189,6 +191,18 @@ def test_resume_starts_anew_where_something_changed(tmp_path: Path, damage: str)
 def test_frames_are_not_kept(tmp_path: Path) -> None:
     unsnarl.cluster([{"id_l": "a", "id_r": "b", "score": 0.9}], resume=tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
+
+
+@settings(max_examples=30 if SMALL else 200, deadline=None)
+@given(st.dictionaries(st.tuples(st.integers(0, 9), st.integers(0, 9)), st.integers(0, 3), max_size=20))
+def test_contents_are_hashed_as_the_twin_does(rows) -> None:
+    """Pairs of all components, and between them: those of score 0 tie nobody."""
+    listed = sorted((a, b, score) for (a, b), score in rows.items() if a < b)
+    columns = [np.array(column, dtype=np.int32) for column in (zip(*listed, strict=True) if listed else [[]] * 3)]
+    pairs = Pairs(*columns, 10)
+    components = solve.find_components(pairs, 1e-9)
+    found = hash_contents(Ids.of("abcdefghij"), pairs, components).tolist()
+    assert found == twin.hash_contents("abcdefghij", listed, components.component_of.tolist())
 
 
 @settings(max_examples=30 if SMALL else 200, deadline=None)

@@ -10,15 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from reference.interning import pack_runs
 from strategies import SMALL
 from unsnarl.errors import InputError, UnsnarlError
 from unsnarl.files import pages
+from unsnarl.files.direct import find_library
 from unsnarl.files.footers import UnplainError
 from unsnarl.files.pairs import PairSource, read_pairs
 from unsnarl.files.records import read_records
 from unsnarl.files.session import Session
 from unsnarl.interning import Interned, intern
-from unsnarl.interning.pages import GroupReader
+from unsnarl.interning.pages import GroupReader, _refuse_nulls
 from unsnarl.settings import Settings
 
 pytestmark = pytest.mark.skipif(not pages.is_possible(), reason="this DuckDB does not show its zstd")
@@ -97,6 +99,39 @@ def test_rows_are_those_the_engine_reads(tmp_path, by_engine, groups_read, how, 
     assert sum(groups_read) == N_ROWS
     assert show(found) == show(by_engine(path))
     assert show(read(path, score_kind="distance")) == show(by_engine(path, score_kind="distance"))
+
+
+LIBRARIES = [(pages._SYSTEM, pages._NAMES), (find_library(), pages._MANGLED)]
+
+
+@pytest.mark.parametrize(("path", "names"), LIBRARIES, ids=["of the system", "of the engine"])
+def test_any_zstd_will_do(tmp_path, monkeypatch, by_engine, groups_read, path, names):
+    try:
+        zstd = pages._Zstd(path, names)
+    except (OSError, AttributeError):
+        pytest.skip("this library is not here")
+    monkeypatch.setattr(pages, "_load_zstd", lambda: zstd)
+    pq.write_table(make_pairs(), tmp_path / "p.parquet", compression="zstd", row_group_size=700)
+    found = read(str(tmp_path / "p.parquet"))
+    assert sum(groups_read) == N_ROWS and show(found) == show(by_engine(str(tmp_path / "p.parquet")))
+
+
+@pytest.mark.parametrize("runs", [[[1] * 24], [[1] * 16, [1] * 8], [[1] * 8, [1] * 16]])
+def test_a_page_without_nulls_is_known_however_it_says_so(runs):
+    for missing in (None, 0, 9, 23):
+        levels = [list(run) for run in runs]
+        if missing is not None:
+            run, place = (0, missing) if missing < len(levels[0]) else (1, missing - len(levels[0]))
+            levels[run][place] = 0
+        packed = pack_runs(levels, 1)
+        content = len(packed).to_bytes(4, "little") + packed
+        words = np.frombuffer(content + bytes(-len(content) % 8 + 64), dtype=np.uint64)
+        page = pages.Page(words, pages.VALUES, 24, 0, len(content), len(content))
+        if missing is None:
+            _refuse_nulls(page, np.empty(24, dtype=np.int32))
+        else:
+            with pytest.raises(UnplainError):
+                _refuse_nulls(page, np.empty(24, dtype=np.int32))
 
 
 def test_files_of_the_engine_itself_and_more_columns(tmp_path, by_engine, groups_read):

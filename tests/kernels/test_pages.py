@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reference import interning as twin
 from strategies import SMALL
-from unsnarl.interning.sorting import sort_by
+from unsnarl.interning.sorting import sort_by, sort_pairs
 from unsnarl.kernels import pages
 
 EXAMPLES = 20 if SMALL else 100
@@ -90,3 +90,22 @@ def test_places_are_sorted_by_their_key(keys, data):
     array = np.array(keys, dtype=np.int32)
     assert sort_by(array, 7, np.array(places, dtype=np.int32)).tolist() == twin.sort_places(keys, places)
     assert sort_by(array, 7).tolist() == twin.sort_places(keys, list(range(len(keys))))
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    pairs=st.sets(st.tuples(st.integers(0, 3), st.integers(0, 60)), max_size=120),
+    order=st.randoms(use_true_random=False),
+)
+def test_pairs_are_sorted_by_left_and_right(pairs, order):
+    """Rows are short and long: there are four records on the left."""
+    given_so = list(pairs)
+    order.shuffle(given_so)
+    left, right = (np.array([pair[side] for pair in given_so], dtype=np.int32) for side in (0, 1))
+    assert [given_so[place] for place in sort_pairs(left, right, 61)] == sorted(pairs)
+
+
+def test_long_rows_are_sorted_too():
+    left, right = np.repeat(np.arange(3, dtype=np.int32), [32, 33, 90]), np.arange(155, dtype=np.int32)[::-1].copy()
+    order = sort_pairs(left, right, 155)
+    assert [(left[i], right[i]) for i in order] == sorted(zip(left, right, strict=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 
 def number(texts: list[bytes], known: dict[bytes, int], adds: bool) -> list[int]:
     """Number texts in the order they are first met: -1 for what is not known, -2 for a text without a byte."""
@@ -44,6 +46,22 @@ def repeated(pairs: list[tuple[int, int]]) -> list[bool]:
 def sort_places(keys: list[int], places: list[int]) -> list[int]:
     """Sort places by their key, those of one key as they are given."""
     return sorted(places, key=lambda place: keys[place])
+
+
+def hash_contents(ids: str, pairs: list[tuple[int, int, int]], component_of: list[int]) -> list[str]:
+    """Hash what each component of two or more consists of, in order of their names; of two records it is empty."""
+    found = []
+    for name in sorted(set(component_of)):
+        members = [record for record, component in enumerate(component_of) if component == name]
+        inside = sorted(pair for pair in pairs if pair[0] in members and pair[1] in members)
+        texts = [ids[record].encode() for record in members]
+        lengths = b"".join(len(text).to_bytes(8, "little") for text in texts)
+        rows = [(members.index(left), members.index(right), score) for left, right, score in inside]
+        numbers = b"".join(number.to_bytes(4, "little") for row in rows for number in row)
+        whole = b"%d %d;" % (len(members), len(inside)) + lengths + b"".join(texts) + numbers
+        if len(members) > 1:
+            found.append(hashlib.sha256(whole).hexdigest()[:32] if len(members) > 2 else "")
+    return found
 
 
 def find_texts(page: bytes) -> list[bytes]:
