@@ -14,7 +14,10 @@ from reference.graphs import components, inside
 from strategies import Graph
 from unsnarl import solve, stages
 from unsnarl.engines.local import link
-from unsnarl.model import Components, Forest, Pairs
+from unsnarl.model import Components, Forest, Pairs, snap_distance
+
+UNTIL = (0.0, 0.2, 1 / 3, 0.5, 0.75, 1 - 1e-9, 1.0)
+"""Distances that linking is stopped at."""
 
 WHOLE = 1 / UNITS
 """The lowest threshold above 0: every pair that can merge at all ties a component."""
@@ -49,6 +52,20 @@ def solve_graph(
     assert (found.component_of[forest.left] == forest.component).all()
     assert (found.component_of[forest.right] == forest.component).all()
     return forest, found
+
+
+def assert_short_of(whole: Forest, graph: Graph, found: Components, linkage: str, until: float) -> None:
+    """Assert that linking up to a distance makes the same merges as far as that, and none that do not come at all."""
+    short = link(as_pairs(graph), found, linkage, 1, None, until)
+    short.check()
+
+    def rows(forest: Forest) -> list[tuple[object, ...]]:
+        columns = (forest.component, forest.left, forest.right, forest.distance, forest.size)
+        return list(zip(*(column.tolist() for column in columns), strict=True))
+
+    limit = snap_distance(until)
+    assert rows(short.keep(short.distance <= limit)) == rows(whole.keep(whole.distance <= limit))
+    assert set(rows(short)) <= set(rows(whole))
 
 
 def expected(

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from engine import WHOLE, as_pairs, assert_equals_twin
+from engine import UNTIL, WHOLE, as_pairs, assert_equals_twin, assert_short_of, solve_graph
 from reference.agglomerate import LINKAGES
 from strategies import SCORES, SHAPES, Graph, seeded_graph, seeds
 from unsnarl import contraction, solve, stages
@@ -29,6 +29,15 @@ def test_pieces_stay_inside_components_that_a_higher_threshold_made(many_stages:
     for seed in seeds(20):
         for scores in SCORES:
             assert_equals_twin(seeded_graph(seed, "random", scores, 12), linkage, threshold=0.8)
+
+
+@pytest.mark.parametrize("linkage", LINKAGES)
+def test_linking_up_to_a_distance_in_stages(many_stages: None, linkage: str) -> None:
+    for seed in seeds(6):
+        for shape in SHAPES:
+            graph = seeded_graph(seed, shape, list(SCORES)[seed % len(SCORES)], 12)
+            forest, found = solve_graph(graph, linkage)
+            assert_short_of(forest, graph, found, linkage, UNTIL[seed % len(UNTIL)])
 
 
 def whole(graph: Graph, linkage: str = "average", n_ranges: int = 1) -> tuple[solve.Part, contraction.Quotient]:
@@ -112,7 +121,9 @@ def test_what_is_taken_in_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     tied = sorted((min(a, b), max(a, b), 500_000_000) for a, b in pairwise(label))
 
     def stage(rows: list[tuple[int, int, int]], linkage: str = "average") -> stages.Pieces | None:
-        steps = stages.break_up(whole((rows, 100), linkage)[1], solve.LINKAGE_CODES[linkage], stages.SHARES)
+        steps = stages.break_up(
+            whole((rows, 100), linkage)[1], solve.LINKAGE_CODES[linkage], stages.SHARES, contraction.end_of_all()
+        )
         while True:
             try:
                 work = next(steps)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster import hierarchy
 
-from engine import WHOLE, as_pairs, assert_distance, solve_graph
+from engine import UNTIL, WHOLE, as_pairs, assert_distance, assert_short_of, solve_graph
 from reference import graphs as reference
 from reference.agglomerate import LINKAGES, agglomerate, cut
 from strategies import SCORES, SHAPES, UNITS, Graph, count, graphs, rows, seeded_graph
@@ -292,3 +292,11 @@ def test_threads_do_not_matter(linkage: str) -> None:
         many, _ = solve_graph(graph, linkage, 0.3, threads=threads)
         for name in ("component", "left", "right", "distance", "size"):
             assert getattr(one, name).tobytes() == getattr(many, name).tobytes()
+
+
+@pytest.mark.parametrize("linkage", LINKAGES)
+@given(drawn=graphs(), until=st.sampled_from(UNTIL))
+@settings(max_examples=count(150))
+def test_linking_up_to_a_distance_makes_the_merges_as_far_as_that(linkage: str, drawn: Graph, until: float) -> None:
+    forest, found = solve_graph(drawn, linkage)
+    assert_short_of(forest, drawn, found, linkage, until)

@@ -27,6 +27,19 @@ def end_of_all() -> Merges:
     return pivot
 
 
+def end_at(similarity_units: int) -> Merges:
+    """Return a pivot that no merge of at least this similarity, in units of the linkage, comes after."""
+    pivot = end_of_all()
+    pivot["top"], pivot["low"], pivot["high"] = similarity_units, np.iinfo(np.int32).max, np.iinfo(np.int32).max
+    return pivot
+
+
+def is_later(pivot: Merges, other: Merges) -> bool:
+    """Say whether a pivot is of a smaller similarity than another."""
+    (top, bottom), (other_top, other_bottom) = ((int(one["top"][0]), int(one["bottom"][0])) for one in (pivot, other))
+    return top * other_bottom < other_top * bottom
+
+
 def make_entries(n_entries: int) -> Any:
     """Make room for entries, and one to spare."""
     return take_records(n_entries + 1, quotient.ENTRY)

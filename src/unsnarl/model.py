@@ -160,6 +160,13 @@ class Forest:
     size: Index
     n_records: int
 
+    def keep(self, is_kept: NDArray[np.bool_]) -> Forest:
+        """Give the forest with some of its merges only."""
+        component, left, right, size = (
+            column[is_kept] for column in (self.component, self.left, self.right, self.size)
+        )
+        return Forest(component, left, right, self.distance[is_kept], size, self.n_records)
+
     def __len__(self) -> int:
         return len(self.left)
 

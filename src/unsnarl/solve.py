@@ -171,6 +171,8 @@ def _group(n_pairs: Counts, stops: Counts) -> list[tuple[int, int, int]]:
 class Solution:
     """Solve one part, as a sequence of lists of tasks; the tasks of one list may be done side by side.
 
+    until  the distance up to which all merges are wanted; some beyond may be among them
+
     >>> pairs = Pairs(*(np.array(x, dtype=np.int32) for x in ([0, 1], [1, 2], [900_000_000, 600_000_000])), n_records=3)
     >>> components = find_components(pairs, 0.5)
     >>> part = split_components(pairs, components)[0]
@@ -183,12 +185,13 @@ class Solution:
     [0.1, 0.7]
     """
 
-    def __init__(self, part: Part, linkage: str) -> None:
+    def __init__(self, part: Part, linkage: str, until: float = 1.0) -> None:
         if linkage not in LINKAGE_CODES:
             raise UsageError(f"There is no linkage {linkage!r}; it must be one of {', '.join(LINKAGE_CODES)}.")
         self.part = part
         self.merges: Merges = None
         self._linkage = LINKAGE_CODES[linkage]
+        self._end = _find_end(until, linkage)
         self._plan = self._stages() if part.is_large else self._components()
         self._tasks: Sequence[Task] = ()
         self._n_pairs_settled = 0
@@ -239,11 +242,16 @@ class Solution:
         piece_of = np.arange(len(component), dtype=np.int32)
         piece_of[1:][component[1:] == component[:-1]] = 0
         np.maximum.accumulate(piece_of, out=piece_of)
-        pieces = stages.lay_out_pieces(found, self._linkage, contraction.end_of_all(), piece_of)
+        pieces = stages.lay_out_pieces(found, self._linkage, self._end, piece_of)
         tasks = self._solve(pieces)
         if tasks:
             yield tasks
         self.merges = _concatenate([ties, *(task.take_merges() for task in tasks)])
+
+    def _break_up(
+        self, graph: Quotient, shares: tuple[float, ...]
+    ) -> Generator[Sequence[Task], None, stages.Pieces | None]:
+        return (yield from _side_by_side(stages.break_up(graph, self._linkage, shares, self._end)))
 
     def _stages(self) -> Iterator[Sequence[Task]]:
         """Break the part up, agglomerate the pieces, contract, and again; at last agglomerate what does not break."""
@@ -254,10 +262,14 @@ class Solution:
         del whole
         made: list[Merges] = [ties]
         shares: tuple[float, ...] = stages.SHARES
-        while (pieces := (yield from _side_by_side(stages.break_up(found, self._linkage, shares)))) is not None:
+        while (pieces := (yield from self._break_up(found, shares))) is not None:
             tasks = self._solve(pieces)
-            yield tasks
-            made.append(_in_order([task.take_merges() for task in tasks]))
+            if tasks:
+                yield tasks
+                made.append(_in_order([task.take_merges() for task in tasks]))
+            if pieces.pivot is self._end:
+                self.merges = _concatenate(made)
+                return
             smaller = contraction.Contraction(found, self._linkage, made[-1], N_RANGES, room)
             yield [Writing(partial(smaller.write, i)) for i in range(N_RANGES)]
             is_slow = len(smaller.contracted.names) > stages.SLOW * len(found.names)
@@ -267,9 +279,18 @@ class Solution:
             if is_slow:
                 break
         del room
-        last = Agglomeration(lambda: found, self._linkage, contraction.end_of_all())
+        last = Agglomeration(lambda: found, self._linkage, self._end)
         yield [last]
         self.merges = _concatenate([*made, last.take_merges()])
+
+
+def _find_end(until: float, linkage: str) -> Merges:
+    """Return the pivot that merges at some distance come before."""
+    # A unit to spare: distances are rounded.
+    units = to_score_units(1.0 - until) - 1
+    if units <= 0:
+        return contraction.end_of_all()
+    return contraction.end_at(units << 32 if linkage == "weighted" else units)
 
 
 def _side_by_side(steps: Generator[stages.Work, None, Found]) -> Generator[Sequence[Task], None, Found]:

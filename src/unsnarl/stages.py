@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl.contraction import Contraction, Merges, Whole, empty_graph, end_of_all, group, make_entries
+from unsnarl.contraction import Contraction, Merges, Whole, empty_graph, end_of_all, group, is_later, make_entries
 from unsnarl.kernels import graph as kernel_graph
 from unsnarl.kernels import linkages, quotient, small, split, union_find
 from unsnarl.kernels.arrays import make_records, take_records
@@ -155,13 +155,16 @@ def _find_first_keys(graph: Quotient, linkage: int) -> Merges:
     return keys[np.lexsort((keys["high"], keys["low"], -keys["top"] / keys["bottom"]))]
 
 
-def break_up(graph: Quotient, linkage: int, shares: tuple[float, ...]) -> Generator[Work, None, Pieces | None]:
+def break_up(
+    graph: Quotient, linkage: int, shares: tuple[float, ...], end: Merges
+) -> Generator[Work, None, Pieces | None]:
     """Break a graph up into pieces that are independent up to a pivot, None where that is not worth it.
 
     Yields what is to be done, side by side, before it goes on.
 
     shares  the share of nodes whose best pair comes before the pivot: the first by which the graph falls apart is
     taken, or the last where it is sparse
+    end     the last pivot that is of use
 
     Cost: O(k + entries) for each pivot tried.
     """
@@ -177,6 +180,8 @@ def break_up(graph: Quotient, linkage: int, shares: tuple[float, ...]) -> Genera
         if linkage == linkages.SINGLE:
             # Its merges come in the order of similarity, but not of names (docs/methods/average-linkage.md).
             pivot["low"] = pivot["high"] = np.iinfo(np.int32).max
+        if is_later(pivot, end):
+            pivot = end
         search = Search(graph, linkage, pivot)
         yield [partial(search.connect, i) for i in range(N_SEARCHERS)]
         piece_of = search.take_pieces()

@@ -51,14 +51,6 @@ def forbid(pairs: Pairs, forbidden: Keys) -> Pairs:
     return Pairs(left, right, np.insert(score, at, np.int32(FORBIDDEN)), pairs.n_records)
 
 
-def _keep_merges(forest: Forest, is_kept: NDArray[np.bool_]) -> Forest:
-    """Give the forest with some of its merges only."""
-    component, left, right, size = (
-        column[is_kept] for column in (forest.component, forest.left, forest.right, forest.size)
-    )
-    return Forest(component, left, right, forest.distance[is_kept], size, forest.n_records)
-
-
 class Families:
     """Hold which records are of which families, and find what breaks them."""
 
@@ -118,7 +110,7 @@ class Families:
         is_made[merges] = ~rows.find_covering(breaks)
         is_broken = np.zeros(forest.n_records, dtype=np.bool_)
         is_broken[self._component_of[forest.left[~is_made]]] = True
-        return is_broken[self._component_of], cut_forest(_keep_merges(forest, is_made), 1.0).cluster_of
+        return is_broken[self._component_of], cut_forest(forest.keep(is_made), 1.0).cluster_of
 
 
 def _tie(components: Components, must_of: Index) -> Components:
@@ -152,4 +144,4 @@ def link(link_pairs: Link, pairs: Pairs, components: Components, constraints: Co
         forbidden = np.union1d(forbidden, families.find_adjacent(cluster_of, is_broken))
         rest = _tie(components.without(~is_broken), constraints.must_of)
         again = link_pairs(forbid(pairs, forbidden), rest)
-        forest = join_forests(_keep_merges(forest, ~is_broken[forest.left]), again)
+        forest = join_forests(forest.keep(~is_broken[forest.left]), again)

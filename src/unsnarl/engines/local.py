@@ -24,9 +24,9 @@ def count_processors() -> int:
 class _Job:
     """One part on its way: its solution, and how many tasks of the list under way are not done yet."""
 
-    def __init__(self, part: solve.Part, linkage: str) -> None:
+    def __init__(self, part: solve.Part, linkage: str, until: float) -> None:
         self.part = part
-        self.solution = solve.Solution(part, linkage)
+        self.solution = solve.Solution(part, linkage, until)
         self.n_open = 0
 
 
@@ -36,14 +36,14 @@ class _Crew:
     The threads are daemons: when the caller is interrupted it leaves at once, and they stop at the end of their slice.
     """
 
-    def __init__(self, parts: list[solve.Part], linkage: str) -> None:
+    def __init__(self, parts: list[solve.Part], linkage: str, until: float) -> None:
         self.news: queue.SimpleQueue[Forest | BaseException] = queue.SimpleQueue()
         self._linkage = linkage
         self._todo: queue.PriorityQueue[Any] = queue.PriorityQueue()
         self._ticket = itertools.count()
         self._lock = threading.Lock()
         self._stopped = False
-        self._jobs = [_Job(part, linkage) for part in parts]
+        self._jobs = [_Job(part, linkage, until) for part in parts]
         for job in self._jobs:
             self._add(job, None)
 
@@ -109,8 +109,15 @@ def _explain(error: BaseException, part: solve.Part) -> BaseException:
     return found
 
 
-def link(pairs: Pairs, components: Components, linkage: str, threads: int, progress: Progress | None) -> Forest:
-    """Agglomerate all pairs inside components, down to distance 1.
+def link(
+    pairs: Pairs,
+    components: Components,
+    linkage: str,
+    threads: int,
+    progress: Progress | None,
+    until: float = 1.0,
+) -> Forest:
+    """Agglomerate all pairs inside components, down to distance 1, or to another.
 
     pairs       canonical scored pairs; those across components are left out; forbidden ones keep clusters apart
     components  components of the pairs at or over the threshold, and what must be together in them: that is merged
@@ -118,6 +125,7 @@ def link(pairs: Pairs, components: Components, linkage: str, threads: int, progr
     linkage     average, single, complete or weighted
     threads     how many threads to use, 1 or more; the answer does not depend on it
     progress    told of pairs done while it runs, or None
+    until       the distance up to which merges are wanted: some beyond may be among them
 
     Raises ResourceError, with the component, where memory runs out; KeyboardInterrupt at once.
     Cost: near m log m time on the graphs met in practice (docs/benchmarks.md); 24 bytes a pair and 400 a record of
@@ -125,7 +133,7 @@ def link(pairs: Pairs, components: Components, linkage: str, threads: int, progr
     """
     parts = solve.split_components(pairs, components)
     n_pairs = sum(part.n_pairs for part in parts)
-    crew = _Crew(parts, linkage)
+    crew = _Crew(parts, linkage, until)
     if progress is not None:
         progress.start("linking", n_pairs, "pairs")
     forests: list[Forest] = []

@@ -41,12 +41,12 @@ def find_known_merges(
 
 
 def link_constrained(
-    threads: int, linkage: str, progress: Progress | None
+    threads: int, linkage: str, progress: Progress | None, until: float = 1.0
 ) -> Callable[[Pairs, Components, Constraints], Forest]:
-    """Give what links components of pairs under constraints."""
+    """Give what links components of pairs under constraints, up to a distance at least."""
 
     def link(pairs: Pairs, components: Components) -> Forest:
-        return local.link(pairs, components, linkage, threads, progress)
+        return local.link(pairs, components, linkage, threads, progress, until)
 
     return partial(constrained.link, link)
 

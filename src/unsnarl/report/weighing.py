@@ -11,7 +11,7 @@ from unsnarl import solve
 from unsnarl.background import Later
 from unsnarl.collector import collector_at_rest
 from unsnarl.dendrogram import cut_forest
-from unsnarl.model import Clustering, Constraints, Forest, Index, Pairs
+from unsnarl.model import Clustering, Constraints, Forest, Index, Pairs, snap_distance
 from unsnarl.report.blocked import Answer, find_blocked
 from unsnarl.report.decided import Compared, begin_decided, make_decided
 from unsnarl.report.decided_tables import Decided
@@ -69,18 +69,34 @@ class _Some:
         return Forest(component, left, right, forest.distance, forest.size, len(self.rank))
 
 
-def _link_without(given: Input, chosen: Settings, is_touched: NDArray[np.bool_]) -> tuple[Forest, Index]:
-    """Link some records as if nobody had decided anything; gives the cluster of each record of these too, by name.
+def _link_without(given: Input, chosen: Settings, is_touched: NDArray[np.bool_], until: float) -> Forest:
+    """Link some records, whole components, as if nobody had decided anything, up to a distance at least.
 
     Cost: that of linking them.
     """
     assert given.ruled is not None
     some = _Some.of(is_touched)
     pairs = some.take_pairs(given.pairs, is_touched)
-    link = link_constrained(given.threads, chosen.linkage, None)
+    link = link_constrained(given.threads, chosen.linkage, None, until)
     rules = some.take_rules(given.ruled.rules, is_touched)
-    forest = link(pairs, solve.find_components(pairs, chosen.threshold), rules)
-    return some.put_back(forest), some.records[cut_forest(forest, chosen.cut).cluster_of]
+    return some.put_back(link(pairs, solve.find_components(pairs, chosen.threshold), rules))
+
+
+def _compare(given: Input, found: Findings, is_touched: NDArray[np.bool_]) -> tuple[Clustering, NDArray[np.bool_]]:
+    """Give the clusters there would be without decisions, and mark the records of components with the same merges.
+
+    is_touched  the records of components that decisions lie in
+    """
+    components, chosen, cut = given.components, found.settings, snap_distance(found.settings.cut)
+    base = _link_without(given, chosen, is_touched, cut)
+    now = found.forest
+    before = np.where(is_touched, cut_forest(base, cut).cluster_of, found.clustering.cluster_of)
+    one, other = (forest.keep(forest.distance <= cut) for forest in (now, base))
+    is_same = find_same_components(one, other, components, is_touched)
+    if is_same.any():
+        # Few look the same as far as the cut; whether they are needs all their merges.
+        is_same = find_same_components(now, _link_without(given, chosen, is_same, 1.0), components, is_same)
+    return Clustering(before), is_same | ~is_touched
 
 
 def weigh_decisions(given: Input, found: Findings) -> tuple[Decided, NDArray[np.bool_] | None]:
@@ -96,14 +112,11 @@ def weigh_decisions(given: Input, found: Findings) -> tuple[Decided, NDArray[np.
         is_unchanged = None if ruled.ruling.log is None else np.ones(len(given.ids), dtype=np.bool_)
         return make_decided(ruled, given.ids, same), is_unchanged
     is_touched = find_touched(components, ruled.constraints, rules_too=False)
-    base, clusters = _link_without(given, chosen, is_touched)
-    before = found.clustering.cluster_of.copy()
-    before[is_touched] = clusters
+    before, is_unchanged = _compare(given, found, is_touched)
     must_of = ruled.constraints.must_of
     answer = Answer(found.forest, found.clustering, given.pairs, must_of, chosen.linkage, chosen.cut)
     blocked = find_blocked(answer, list_heads(ruled.said))
-    compared = replace(same, before=Clustering(before), blocked=blocked)
-    is_unchanged = find_same_components(found.forest, base, components, is_touched) | ~is_touched
+    compared = replace(same, before=before, blocked=blocked)
     return make_decided(ruled, given.ids, compared), is_unchanged
 
 
