@@ -28,8 +28,10 @@ class Effects:
     n_moved: Counts
 
 
-def find_same_components(one: Forest, other: Forest, components: Components, looked_at: Bools) -> Bools:
-    """Mark the records of components that have the same merges in two forests.
+def find_same_components(
+    one: Forest, other: Forest, components: Components, looked_at: Bools, until: float = 1.0
+) -> Bools:
+    """Mark the records of components that have the same merges in two forests, up to a distance.
 
     components  of `one`; each component of `other` lies in one of these
     looked_at   bool[n]  records whose components are compared; others are not marked
@@ -39,18 +41,21 @@ def find_same_components(one: Forest, other: Forest, components: Components, loo
     component_of = components.component_of
     columns = []
     for forest in (one, other):
-        kept = np.flatnonzero(looked_at[forest.left])
-        kept = kept[np.argsort(component_of[forest.left[kept]], kind="stable")]
-        names = (forest.left, forest.right, forest.distance, forest.size)
-        columns.append((component_of[forest.left[kept]], *(column[kept] for column in names)))
-    n_records = len(component_of)
-    n_merges = [np.bincount(component, minlength=n_records) for component, *_ in columns]
-    is_same = looked_at[component_of] & (n_merges[0] == n_merges[1])[component_of]
-    alike = [[column[is_same[each[1]]] for column in each] for each in columns]
+        kept = np.flatnonzero(looked_at[forest.left] & (forest.distance <= until))
+        component = component_of[forest.left[kept]]
+        order = np.argsort(component, kind="stable")
+        kept = kept[order]
+        merged = (forest.left, forest.right, forest.distance, forest.size)
+        columns.append((component[order], *(column[kept] for column in merged)))
+    is_other = np.zeros(len(component_of), dtype=np.bool_)
+    (names, counts), (other_names, other_counts) = (np.unique(each[0], return_counts=True) for each in columns)
+    is_other[np.setxor1d(names, other_names)] = True
+    shared, at, other_at = np.intersect1d(names, other_names, assume_unique=True, return_indices=True)
+    is_other[shared[counts[at] != other_counts[other_at]]] = True
+    alike = [[column[~is_other[each[0]]] for column in each] for each in columns]
     differs = np.any([a != b for a, b in zip(*alike, strict=True)], axis=0)
-    is_other = np.zeros(n_records, dtype=np.bool_)
     is_other[alike[0][0][differs]] = True
-    same: Bools = is_same & ~is_other[component_of]
+    same: Bools = looked_at & ~is_other[component_of]
     return same
 
 

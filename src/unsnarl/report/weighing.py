@@ -91,8 +91,7 @@ def _compare(given: Input, found: Findings, is_touched: NDArray[np.bool_]) -> tu
     base = _link_without(given, chosen, is_touched, cut)
     now = found.forest
     before = np.where(is_touched, cut_forest(base, cut).cluster_of, found.clustering.cluster_of)
-    one, other = (forest.keep(forest.distance <= cut) for forest in (now, base))
-    is_same = find_same_components(one, other, components, is_touched)
+    is_same = find_same_components(now, base, components, is_touched, cut)
     if is_same.any():
         # Few look the same as far as the cut; whether they are needs all their merges.
         is_same = find_same_components(now, _link_without(given, chosen, is_same, 1.0), components, is_same)
