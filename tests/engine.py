@@ -13,7 +13,7 @@ from reference.agglomerate import UNITS, Merge, agglomerate
 from reference.graphs import components, inside
 from strategies import Graph
 from unsnarl import solve, stages
-from unsnarl.engines.local import link
+from unsnarl.engines.local import link, link_up_to
 from unsnarl.model import Components, Forest, Pairs, snap_distance
 
 UNTIL = (0.0, 0.2, 1 / 3, 0.5, 0.75, 1 - 1e-9, 1.0)
@@ -56,7 +56,7 @@ def solve_graph(
 
 def assert_short_of(whole: Forest, graph: Graph, found: Components, linkage: str, until: float) -> None:
     """Assert that linking up to a distance makes the same merges as far as that, and none that do not come at all."""
-    short = link(as_pairs(graph), found, linkage, 1, None, until)
+    short = link_up_to(as_pairs(graph), found, (linkage, until), 1, None)
     short.check()
 
     def rows(forest: Forest) -> list[tuple[object, ...]]:

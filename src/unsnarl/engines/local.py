@@ -109,15 +109,8 @@ def _explain(error: BaseException, part: solve.Part) -> BaseException:
     return found
 
 
-def link(
-    pairs: Pairs,
-    components: Components,
-    linkage: str,
-    threads: int,
-    progress: Progress | None,
-    until: float = 1.0,
-) -> Forest:
-    """Agglomerate all pairs inside components, down to distance 1, or to another.
+def link(pairs: Pairs, components: Components, linkage: str, threads: int, progress: Progress | None) -> Forest:
+    """Agglomerate all pairs inside components, down to distance 1.
 
     pairs       canonical scored pairs; those across components are left out; forbidden ones keep clusters apart
     components  components of the pairs at or over the threshold, and what must be together in them: that is merged
@@ -125,15 +118,24 @@ def link(
     linkage     average, single, complete or weighted
     threads     how many threads to use, 1 or more; the answer does not depend on it
     progress    told of pairs done while it runs, or None
-    until       the distance up to which merges are wanted: some beyond may be among them
 
     Raises ResourceError, with the component, where memory runs out; KeyboardInterrupt at once.
     Cost: near m log m time on the graphs met in practice (docs/benchmarks.md); 24 bytes a pair and 400 a record of
     the parts under way.
     """
+    return link_up_to(pairs, components, (linkage, 1.0), threads, progress)
+
+
+def link_up_to(
+    pairs: Pairs, components: Components, rule: tuple[str, float], threads: int, progress: Progress | None
+) -> Forest:
+    """Do what `link` does, up to a distance at least.
+
+    rule  the linkage, and the distance up to which merges are wanted: some beyond may be among them
+    """
     parts = solve.split_components(pairs, components)
     n_pairs = sum(part.n_pairs for part in parts)
-    crew = _Crew(parts, linkage, until)
+    crew = _Crew(parts, *rule)
     if progress is not None:
         progress.start("linking", n_pairs, "pairs")
     forests: list[Forest] = []

@@ -46,7 +46,7 @@ def link_constrained(
     """Give what links components of pairs under constraints, up to a distance at least."""
 
     def link(pairs: Pairs, components: Components) -> Forest:
-        return local.link(pairs, components, linkage, threads, progress, until)
+        return local.link_up_to(pairs, components, (linkage, until), threads, progress)
 
     return partial(constrained.link, link)
 
