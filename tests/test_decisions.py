@@ -441,10 +441,10 @@ def test_previous_and_resume_notice_changed_decisions(
     pairs.write_text("\n".join(["id_l,id_r,score", *(f"{a},{b},{s}" for (a, b), s in rows.items())]) + "\n")
     sets = [[], [say("different", "c1-0", "c1-1")], [say("same", "c1-0", "c1-1"), say("same", "c2-0", "c3-0")], []]
     linked: list[int] = []
-    link = local.link
+    link = local.link_up_to
     monkeypatch.setattr(
         local,
-        "link",
+        "link_up_to",
         lambda p, c, *more: linked.append(int((np.bincount(c.component_of) > 1).sum())) or link(p, c, *more),
     )
     old = None
