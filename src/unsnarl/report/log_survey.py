@@ -16,7 +16,7 @@ from unsnarl.files.records import RecordSource, read_records
 from unsnarl.files.session import Session
 from unsnarl.model import Index
 from unsnarl.report.opening import Asked
-from unsnarl.report.ruling import Judge, Register, Ruling, make_ruling
+from unsnarl.report.ruling import Register, Ruling, make_ruling
 from unsnarl.report.statements import name_all
 from unsnarl.settings import Settings
 
@@ -68,7 +68,7 @@ def survey_decisions(
         return np.array([number_of.get(text, -1) for text in texts], dtype=np.int32)
 
     def rule(chosen: Settings) -> Ruling | None:
-        return make_ruling(Judge(log, chosen), records, joint, Register(len(known), find), chosen)
+        return make_ruling(log, records, joint, Register(len(known), find), chosen)
 
     if len(known) < len(wanted) and not settings.allow_unknown_ids:
         # Stops at the ids; all else is then found without them.

@@ -20,7 +20,7 @@ from unsnarl.files.session import Session
 from unsnarl.model import Index
 from unsnarl.report.forecast import share_memory
 from unsnarl.report.machine import refuse_narrow
-from unsnarl.report.ruling import Judge, Register, Ruling, make_ruling
+from unsnarl.report.ruling import Register, Ruling, make_ruling
 from unsnarl.report.timing import Clock
 from unsnarl.settings import Settings
 
@@ -60,8 +60,8 @@ class Opened:
             packed[:] = texts
             return find(packed)
 
-        judge = None if self.decisions is None else Judge(self.decisions.log, settings)
-        return make_ruling(judge, self.records, self.pairs.joint, Register(n_records, find_all), settings)
+        log = None if self.decisions is None else self.decisions.log
+        return make_ruling(log, self.records, self.pairs.joint, Register(n_records, find_all), settings)
 
     @property
     def paths(self) -> list[str]:

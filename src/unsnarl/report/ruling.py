@@ -118,11 +118,11 @@ def refuse_contradictions(found: Sequence[Contradiction]) -> None:
     )
 
 
-class Judge:
-    """Work out a ruling, step by step; made before it is known who is a record."""
+class _Judge:
+    """Work out a ruling, step by step."""
 
-    def __init__(self, log: Log, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, log: Log, register: Register, settings: Settings) -> None:
+        self._register, self._settings = register, settings
         self.log = log
         columns = log.events.columns
         self.status = np.zeros(len(log.events), dtype=np.int8)
@@ -178,9 +178,8 @@ class Judge:
         else:
             self._leave_out(found, STALE, "a record has changed since (--apply-stale applies them)")
 
-    def leave_out_unknown(self, register: Register) -> None:
+    def leave_out_unknown(self) -> None:
         """Find the numbers of all ids, and leave out those that are no records. Raises InputError."""
-        self._register = register
         self._take()
         is_unknown = self.said.record < 0
         if not is_unknown.any():
@@ -273,30 +272,31 @@ def _read_sources(records: RecordSource, joint: bool, column: str, register: Reg
 
 
 def make_ruling(
-    judge: Judge | None, records: RecordSource | None, joint: bool, register: Register, settings: Settings
+    log: Log | None, records: RecordSource | None, joint: bool, register: Register, settings: Settings
 ) -> Ruling | None:
     """Work out which decisions apply, and what sources there are; None where there is neither.
 
-    judge     of the log; used up
+    log       None where there are no decisions
     records   RECORDS, whose columns are looked at where decisions have hashes, or for --one-per
     joint     whether ids carry the name of their dataset
     register  who is a record
 
     Raises InputError for ids that no record has, and for contradictions. Cost: near O(decisions).
     """
-    if judge is None and settings.one_per is None:
+    if log is None and settings.one_per is None:
         return None
     sources = None
     if settings.one_per is not None:
         sources = _read_sources(need_records(records, "--one-per"), joint, settings.one_per, register)
     is_hard = sources is not None and settings.one_per_penalty is None
-    if judge is None:
+    if log is None:
         return Ruling(sources=sources, is_hard=is_hard)
+    judge = _Judge(log, register, settings)
     judge.leave_out_stale(records, joint)
-    judge.leave_out_unknown(register)
+    judge.leave_out_unknown()
     groups = judge.settle_contradictions(sources, settings.one_per if is_hard else None)
     judge.status[judge.applied] = APPLIED
-    return Ruling(judge.log, judge.status, judge.applied, judge.said, groups, sources, is_hard, tuple(judge.notes))
+    return Ruling(log, judge.status, judge.applied, judge.said, groups, sources, is_hard, tuple(judge.notes))
 
 
 def _make_constraints(

@@ -18,7 +18,7 @@ from unsnarl.odds_forest import cut_odds_forest
 from unsnarl.report.blocked import pick_best
 from unsnarl.report.decided import Compared, make_decided
 from unsnarl.report.findings import add_decided
-from unsnarl.report.ruling import Judge, Register, Ruled, apply_ruling, make_ruling
+from unsnarl.report.ruling import Register, Ruled, apply_ruling, make_ruling
 from unsnarl.report.standoffs import Standoffs, no_standoffs
 from unsnarl.report.statements import list_denials, list_heads
 from unsnarl.report.term_findings import TermFindings, shared_settings
@@ -48,8 +48,7 @@ def rule_terms(log: Log | None, records: RecordSource | None, ids: Any, settings
         return np.array([index_of.get(text, -1) for text in texts], dtype=np.int32)
 
     shared = shared_settings(settings)
-    judge = None if log is None else Judge(log, shared)
-    ruling = make_ruling(judge, records, False, Register(len(ids), find), shared)
+    ruling = make_ruling(log, records, False, Register(len(ids), find), shared)
     assert ruling is not None
     # No component is known yet: all records are one.
     whole = Components(np.zeros(len(ids), dtype=np.int32))
