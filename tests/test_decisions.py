@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -313,6 +313,62 @@ def test_one_per_with_decisions_and_large_partitions() -> None:
         )
         events = [apart, say("same", name(58), name(59))] if seed % 2 == 0 else [apart]
         assert merges_of(result) == expect(graph, events, "average", 0.5)
+
+
+def components_of(result: unsnarl.Result) -> dict[str, tuple[str, list[tuple[Any, ...]]]]:
+    """Give by the name of each component its content hash, and its merges."""
+    merges: dict[str, list[tuple[Any, ...]]] = {}
+    for merge in result.merges:
+        merges.setdefault(merge["component_id"], []).append(tuple(merge.values()))
+    return {c["component_id"]: (c["content_hash"], merges.get(c["component_id"], [])) for c in result.components}
+
+
+def clusters_by_record(result: unsnarl.Result) -> dict[str, frozenset[str]]:
+    groups: dict[str, set[str]] = {}
+    for row in result.clusters:
+        groups.setdefault(row["cluster_id"], set()).add(row["id"])
+    return {row["id"]: frozenset(groups[row["cluster_id"]]) for row in result.clusters}
+
+
+@pytest.mark.parametrize("largest", [2, 30])
+@pytest.mark.parametrize("linkage", LINKAGES)
+def test_what_decisions_did_is_what_a_run_without_says(
+    linkage: str, largest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Effects, records moved and content hashes, also where an event of several parts becomes a family."""
+    monkeypatch.setattr(statements, "LARGE_PARTITION", largest)
+    for seed in range(count(20)):
+        rng = random.Random(seed)
+        rows, records = as_rows(seeded_graph(seed, rng.choice(["random", "cliques", "sparse"]), "tenths", 16))
+        asked = {"linkage": linkage, "threshold": rng.choice([0.3, 0.5]), "cut": rng.choice([0.3, 0.5, 0.7])}
+        events = draw_events(16, rng)
+        result, free = (unsnarl.cluster(rows, records, decisions=said, **asked) for said in (events, None))
+        now, before = clusters_by_record(result), clusters_by_record(free)
+        for event, row in zip(events, result.decisions or [], strict=True):
+            parts = event.get("groups") or ([event["ids"]] if event["kind"] == "same" else [[i] for i in event["ids"]])
+            together = all(before[part[0]] >= set(part) for part in parts)
+            apart = all(before[one[0]].isdisjoint(other) for one, other in combinations(parts, 2))
+            assert row["effect"] == ("already so" if together and apart else "changed")
+            held = {now[record] for part in parts for record in part}
+            moved = [cluster for cluster in held if cluster not in before.values()]
+            assert (row["n_records"], row["n_moved"]) == (sum(map(len, held)), sum(map(len, moved)))
+        with_them, without = components_of(result), components_of(free)
+        for component in with_them.keys() & without.keys():
+            (hashed, merges), (free_hash, free_merges) = with_them[component], without[component]
+            if merges != free_merges:
+                assert hashed != free_hash
+
+
+def test_a_decision_on_many_records_is_not_taken_for_none(tmp_path: Path) -> None:
+    ids = [f"r{i:02d}" for i in range(32)]
+    rows = [{"id_l": a, "id_r": b, "score": 0.9} for a, b in pairwise(ids)]
+    free = unsnarl.cluster(rows, linkage="single")
+    result = unsnarl.cluster(rows, linkage="single", decisions=[{"kind": "different", "ids": ids[:31]}])
+    assert [(row["effect"], row["n_records"], row["n_moved"]) for row in result.decisions] == [("changed", 32, 32)]
+    assert free.components[0]["content_hash"] != result.components[0]["content_hash"]
+    result.write(tmp_path / "run")
+    again = unsnarl.cluster(rows, linkage="single", previous=tmp_path / "run")
+    assert merges_of(again) == merges_of(free)
 
 
 def test_one_per_as_a_rule_contradicts_must_links_and_as_evidence_does_not(tmp_path: Path) -> None:

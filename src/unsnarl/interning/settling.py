@@ -83,7 +83,7 @@ def _find_same(left: Index, right: Index, score: Index) -> NDArray[np.int64]:
 
 def _count_places(n_hashes: int) -> int:
     """Say how long a table of some hashes is: a power of two, a quarter of it free at least."""
-    return 1 << max(4, int(1.3 * n_hashes).bit_length())
+    return 1 << max(4, (4 * n_hashes // 3).bit_length())
 
 
 def _list_repeated(store: PairStore, partition: int, room: Hashes) -> Hashes:

@@ -124,13 +124,12 @@ def fill_buckets(left: Int32, right: Int32, n_above: int, n_bits: int, starts: I
 
 
 @inner
-def _find_place(table: Words, hashed: Word) -> Word:
-    """Return the place of a hash in a table, or the free one where it belongs.
+def _find_place(table: Words, last: Word, hashed: Word) -> Word:
+    """Return the place of a hash among the places 0 .. last of a table, or the free one where it belongs.
 
-    Needs: len(table) a power of two, one place at least is free, that is 0; hashed is not 0. Overwrites: nothing.
+    Needs: last + 1 a power of two, one place at least is free, that is 0; hashed is not 0. Overwrites: nothing.
     Each turn: the places before hold others. Ties: none.
     """
-    last = np.uint64(len(table) - 1)
     place = hashed & last
     while table[place] != _ZERO and table[place] != hashed:
         place = (place + _ONE) & last
@@ -141,17 +140,23 @@ def _find_place(table: Words, hashed: Word) -> Word:
 def keep_repeated(starts: Int64, table: Words, hashes: Words) -> int:
     """Keep the hashes that were there before, in front of all, as often as they were; return how many there are.
 
-    A bucket is small enough for its table to be near the processor.
+    A bucket is small enough for its table to be near the processor, unless one pair is there very often.
 
-    Needs: as fill_buckets left them, none is 0; len(table) a power of two, more than the largest bucket has.
-    Overwrites: table, hashes. Each turn: the buckets before b are done, then those of b up to k. Ties: none.
+    Needs: as fill_buckets left them, none is 0; len(table) a power of two, and a quarter more than the largest bucket
+    has. Overwrites: table, hashes. Each turn: n_places is doubled until a quarter is free; the buckets before b are
+    done, then those of b up to k. Ties: none.
     """
     n_kept = 0
     for b in range(len(starts) - 2):
-        table[:] = _ZERO
+        n_places = 16
+        while 3 * n_places < 4 * (starts[b + 1] - starts[b]):
+            n_places *= 2
+        n_places = min(n_places, len(table))
+        last = np.uint64(n_places - 1)
+        table[:n_places] = _ZERO
         for k in range(starts[b], starts[b + 1]):
             hashed = hashes[k]
-            place = _find_place(table, hashed)
+            place = _find_place(table, last, hashed)
             hashes[n_kept] = hashed
             n_kept += 1 if table[place] == hashed else 0
             table[place] = hashed
@@ -165,8 +170,9 @@ def enter_hashes(hashes: Words, table: Words) -> None:
     Needs: table all 0, its length a power of two and more than there are hashes. Overwrites: table. Each turn: those up
     to i are there. Ties: none.
     """
+    last = np.uint64(len(table) - 1)
     for i in range(len(hashes)):
-        table[_find_place(table, hashes[i])] = hashes[i]
+        table[_find_place(table, last, hashes[i])] = hashes[i]
 
 
 @kernel
@@ -176,11 +182,11 @@ def find_rows(left: Int32, right: Int32, table: Words, rows: Int32) -> int:
     Needs: 0 <= left < right; table as enter_hashes left it; rows has room for one more than all. Overwrites: rows.
     Each turn: those of rows 0 .. i are listed. Ties: none.
     """
-    n_found = 0
+    n_found, last = 0, np.uint64(len(table) - 1)
     for i in range(len(left)):
         hashed = _spread(_key(left[i], right[i]))
         rows[n_found] = i
-        n_found += 1 if table[_find_place(table, hashed)] == hashed else 0
+        n_found += 1 if table[_find_place(table, last, hashed)] == hashed else 0
     return n_found
 
 

@@ -30,7 +30,7 @@ def find_known_merges(
     free = given.components
     if given.ruled is not None:
         # What is constrained is linked, however small.
-        free = free.without(find_touched(free, given.ruled.constraints, rules_too=True))
+        free = free.without(find_touched(free, given.ruled.constraints))
     couples = find_couples(free)
     known = Known(link_couples(given.pairs, free), couples)
     if previous is None:

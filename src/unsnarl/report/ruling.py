@@ -38,6 +38,9 @@ STATUSES = (HOLDS, "undone", "superseded", UNSURE, UNDO, "applied", "stale", "un
 """What becomes of events."""
 APPLIED, STALE, UNKNOWN, OVERRULED = map(STATUSES.index, ("applied", "stale", "unknown ids", "overruled"))
 
+NO_FAMILY = 2**31 - 1
+"""A number that no family has."""
+
 _NOBODY = np.zeros(0, dtype=np.int32)
 
 
@@ -361,16 +364,16 @@ def apply_ruling(ruling: Ruling, rank_of: Index, components: Components) -> Rule
     return Ruled(ruling, said, constraints, rules, source_of)
 
 
-def find_touched(components: Components, under: Constraints, rules_too: bool) -> NDArray[np.bool_]:
-    """Mark the records of components that a must-link or a cannot-link lies in, or also a family."""
+def find_touched(components: Components, under: Constraints, n_families: int = NO_FAMILY) -> NDArray[np.bool_]:
+    """Mark the records of components that a must-link or a cannot-link lies in, or a family of the first so many."""
     component_of = components.component_of
     is_touched = np.zeros(len(component_of), dtype=np.bool_)
     tied = np.flatnonzero(under.must_of != np.arange(len(component_of)))
     is_touched[component_of[tied]] = True
     is_touched[component_of[under.left]] = True
-    if rules_too:
-        places = component_of[under.member].astype(np.int64) << 32 | under.family
-        told, count = np.unique(places, return_counts=True)
-        is_touched[(told[count > 1] >> 32).astype(np.int32)] = True
+    held = under.family < n_families
+    places = component_of[under.member[held]].astype(np.int64) << 32 | under.family[held]
+    told, count = np.unique(places, return_counts=True)
+    is_touched[(told[count > 1] >> 32).astype(np.int32)] = True
     touched: NDArray[np.bool_] = is_touched[component_of]
     return touched

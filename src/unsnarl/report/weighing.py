@@ -110,7 +110,8 @@ def weigh_decisions(given: Input, found: Findings) -> tuple[Decided, NDArray[np.
     if not len(ruled.ruling.applied):
         is_unchanged = None if ruled.ruling.log is None else np.ones(len(given.ids), dtype=np.bool_)
         return make_decided(ruled, given.ids, same), is_unchanged
-    is_touched = find_touched(components, ruled.constraints, rules_too=False)
+    # The families of decisions have the numbers of their events, those of rules come after them.
+    is_touched = find_touched(components, ruled.constraints, len(ruled.ruling.applied))
     before, is_unchanged = _compare(given, found, is_touched)
     must_of = ruled.constraints.must_of
     answer = Answer(found.forest, found.clustering, given.pairs, must_of, chosen.linkage, chosen.cut)
