@@ -50,6 +50,7 @@ SMALL_IDEAS = {
 }
 PROOF = "every merge held against all pairs alive, scored from scratch"
 N_HISTORICAL = 50_578
+SWITCHES_EXPLAINED = "As many at once as there are processors, and beside other work: the last column is what counts."
 SWITCHES = ("deferral", "duplicates", "skipping", "partners")
 GROWTH = (1000, 10_000, 100_000, 1_000_000)
 
@@ -291,7 +292,8 @@ def show_table(name: str, result: dict[str, Any]) -> str:
         return table(["", "time", "merges as unsnarl's"], _rows_of_peers(cases))
     if name in ("bhc-ideas", "bhc-switches"):
         head = ["", "records", "processor time", "candidates scored", "entries read", "scans", "same merges"]
-        return table(head, _rows_of_ideas(cases))
+        note = f"{SWITCHES_EXPLAINED}\n\n" if name == "bhc-switches" else ""
+        return note + table(head, _rows_of_ideas(cases))
     rows = []
     for case in cases:
         found = case["found"]
