@@ -119,7 +119,7 @@ class Rows:
         again = names[1:] == names[:-1]
         self.next = np.full(self.n_merges, self.n_merges)
         self.next[at[:-1][again]] = at[1:][again]
-        self.first = np.full(n_records, self.n_merges)
+        self.first = np.full(n_records, self.n_merges, dtype=np.int32)
         is_first = np.ones(len(names), dtype=np.bool_)
         is_first[1:] = ~again
         self.first[names[is_first]] = at[is_first]
@@ -130,18 +130,18 @@ class Rows:
         self.place = self._find_places(right, before, cluster_of, is_wanted)
         self._last = self._tabulate(right)
 
-    def _find_places(self, right: Index, before: Longs, cluster_of: Index, is_wanted: Bools) -> Longs:
+    def _find_places(self, right: Index, before: Longs, cluster_of: Index, is_wanted: Bools) -> Index:
         """Give the place of each record: a cluster is put behind the one it joins, whose first record names it."""
-        merge_of = np.full(len(cluster_of), -1)
-        merge_of[right] = np.arange(self.n_merges)
+        merge_of = np.full(len(cluster_of), -1, dtype=np.int32)
+        merge_of[right] = np.arange(self.n_merges, dtype=np.int32)
         jump, place = merge_of[self.left], before.copy()
         while (live := np.flatnonzero(jump >= 0)).size:
             place[live] += place[jump[live]]
             jump[live] = jump[jump[live]]
         clusters = np.flatnonzero(is_wanted)
-        sizes = np.bincount(cluster_of[right], minlength=len(cluster_of))[clusters] + 1
+        sizes = np.bincount(np.searchsorted(clusters, cluster_of[right]), minlength=len(clusters)) + 1
         self.n_places, self._largest = int(sizes.sum()), int(sizes.max(initial=1))
-        places = np.zeros(len(cluster_of), dtype=np.int64)
+        places = np.zeros(len(cluster_of), dtype=np.int32)
         places[clusters] = np.cumsum(sizes) - sizes
         places[right] = place + places[cluster_of[right]]
         return places

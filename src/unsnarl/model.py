@@ -206,6 +206,11 @@ class Constraints:
     member: Index
     family: Index
 
+    @cached_property
+    def tied(self) -> Index:
+        """List the records that must be with a smaller one: int32[k], increasing."""
+        return np.flatnonzero(self.must_of != np.arange(len(self.must_of), dtype=np.int32)).astype(np.int32)
+
     def check(self) -> None:
         """Assert the numbered guarantees. Cost: O(n + k + f)."""
         Components(self.must_of).check()

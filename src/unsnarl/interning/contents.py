@@ -70,7 +70,7 @@ def add_constraints(hashes: NDArray[Any], ids: Ids, components: Components, unde
     """
     component_of = components.component_of
     names = np.flatnonzero(components.sizes >= 2)
-    tied = np.flatnonzero(under.must_of != np.arange(len(ids))).astype(np.int32)
+    tied = under.tied
     places = component_of[under.member].astype(np.int64) << 32 | under.family
     _, first, which = np.unique(places, return_index=True, return_inverse=True)
     # A family is known by its first member in the component; where there is no other it says nothing.

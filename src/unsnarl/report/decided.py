@@ -55,7 +55,8 @@ def count_named(said: Statements, n_records: int) -> Columns:
     columns = {}
     for name, says in (("decided_same", said.ties), ("decided_different", said.separates)):
         records = said.record[says[said.event]]
-        columns[name] = np.bincount(records, minlength=n_records).astype(np.int32)
+        columns[name] = np.zeros(n_records, dtype=np.int32)
+        np.add.at(columns[name], records, 1)
     return columns
 
 

@@ -368,8 +368,7 @@ def find_touched(components: Components, under: Constraints, n_families: int = N
     """Mark the records of components that a must-link or a cannot-link lies in, or a family of the first so many."""
     component_of = components.component_of
     is_touched = np.zeros(len(component_of), dtype=np.bool_)
-    tied = np.flatnonzero(under.must_of != np.arange(len(component_of)))
-    is_touched[component_of[tied]] = True
+    is_touched[component_of[under.tied]] = True
     is_touched[component_of[under.left]] = True
     held = under.family < n_families
     places = component_of[under.member[held]].astype(np.int64) << 32 | under.family[held]
