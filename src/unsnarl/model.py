@@ -117,7 +117,7 @@ class Components:
         found = Components(np.where(is_left_out, records, self.component_of))
         return found._with_sizes(np.where(is_left_out, np.int32(1), self.sizes))
 
-    def tied(self, must_of: Index) -> Components:
+    def with_ties(self, must_of: Index) -> Components:
         """Give the same components with must-links in them."""
         return Components(self.component_of, must_of)._with_sizes(self.sizes)
 

@@ -118,7 +118,7 @@ def _tie(components: Components, must_of: Index) -> Components:
     alone = np.arange(len(must_of), dtype=np.int32)
     component_of = components.component_of
     kept = np.where(component_of[must_of] == component_of, must_of, alone)
-    return components if np.array_equal(kept, alone) else components.tied(kept)
+    return components if np.array_equal(kept, alone) else components.with_ties(kept)
 
 
 def link(link_pairs: Link, pairs: Pairs, components: Components, constraints: Constraints) -> Forest:

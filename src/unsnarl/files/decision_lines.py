@@ -1,4 +1,4 @@
-"""The lines of a log as events: nearly all of a long one are alike, and are read all at once by one pattern.
+"""The lines of a log as events: nearly all of a long one are alike, and are read block by block by one pattern.
 
 What the pattern does not know is parsed as JSON, line by line; both come to the same. The pattern is a promise that a
 line is JSON without escapes, in the order of keys in which lines are written.

@@ -1,4 +1,4 @@
-"""Plain columns of Parquet files, page by page, without the engine: only its zstd is used.
+"""Plain columns of Parquet files, page by page, without the engine, but for its zstd where the system has none.
 
 The engine makes sixteen bytes of every text before anybody can look at it, checks each for UTF-8, and gives 2,048 rows
 at a time. Ids need nothing of that: one that is known byte by byte has been checked before. So a thread of ours reads

@@ -141,7 +141,10 @@ class _Settling:
 
     def _take_room(self, n_rows: int) -> Hashes:
         """Give room for hashes: what served one partition serves the next, since fresh memory costs more than them."""
-        room = self._rooms.pop() if self._rooms else np.empty(0, dtype=np.uint64)
+        try:
+            room = self._rooms.pop()
+        except IndexError:
+            room = np.empty(0, dtype=np.uint64)
         return room if len(room) > n_rows else np.empty(n_rows + n_rows // 8 + 1, dtype=np.uint64)
 
     def tie(self, ties: Ties) -> None:
