@@ -11,7 +11,6 @@ Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
 Slots = NDArray[np.uint32]
-Bools = NDArray[np.bool_]
 Word = Any
 """An unsigned 64-bit word."""
 
