@@ -25,6 +25,7 @@ from unsnarl.errors import InputError, UsageError
 from unsnarl.files.record_columns import find_changed, hash_content
 from unsnarl.files.records import read_records
 from unsnarl.files.session import Session
+from unsnarl.files.tables import unpack
 from unsnarl.model import Clustering
 from unsnarl.report import blocked, effects, standoffs, statements
 from unsnarl.settings import Settings
@@ -96,6 +97,11 @@ def expect(graph: Graph, events: Events, linkage: str, threshold: float) -> list
     merges = twin(sorted((a, b, s) for (a, b), s in score.items()), n_records, linkage, must_of)
     found = [(parent[m.left], name(m.left), name(m.right), round(float(m.distance), 9), m.size) for m in merges]
     return [merge[1:] for merge in sorted(found, key=lambda merge: merge[0])]
+
+
+def table_of(result: unsnarl.Result) -> dict[str, Any]:
+    """Give the table of decisions, with what is missing as ''."""
+    return unpack(result.found.decided.table)
 
 
 def merges_of(result: unsnarl.Result) -> list[tuple[str, str, float, int]]:
@@ -215,7 +221,7 @@ def test_a_cannot_link_that_blocks_no_merge_leaves_the_content_hash(tmp_path: Pa
 def test_what_decisions_did_is_told() -> None:
     events = [say("different", "B", "C"), say("same", "E", "F"), say("different", "A", "F"), say("same", "D", "A")]
     result = unsnarl.cluster(SIX_ROWS, decisions=events[:3])
-    table = result.found.decided.table
+    table = table_of(result)
     assert table["effect"].tolist() == ["changed", "already so", "already so"]
     # C would have joined A and B at (.6 + .4) / 2; A and F never came near each other.
     assert table["blocked_distance"][0] == 0.5 and np.isnan(table["blocked_distance"][1:]).all()
@@ -404,7 +410,7 @@ def test_unknown_ids_stop_the_run_or_are_left_out() -> None:
         unsnarl.cluster(SIX_ROWS, decisions=events)
     assert caught.value.examples[0] == "decision 1: 'Q'"
     result = unsnarl.cluster(SIX_ROWS, decisions=events, allow_unknown_ids=True)
-    assert result.found.decided.table["status"].tolist() == ["unknown ids", "applied"]
+    assert table_of(result)["status"].tolist() == ["unknown ids", "applied"]
     assert merges_of(result) == merges_of(unsnarl.cluster(SIX_ROWS, decisions=[say("different", "B", "C")]))
     assert "'Q'" in result.summary()
 
@@ -461,7 +467,7 @@ def test_a_decision_on_a_record_that_changed_is_stale() -> None:
     assert merges_of(unsnarl.cluster(SIX_ROWS, records, decisions=[event])) == merges_of(held)
     records[2]["name"] = "another"
     stale = unsnarl.cluster(SIX_ROWS, records, decisions=[event])
-    assert merges_of(stale) == merges_of(free) and stale.found.decided.table["status"].tolist() == ["stale"]
+    assert merges_of(stale) == merges_of(free) and table_of(stale)["status"].tolist() == ["stale"]
     assert "1 decision not applied: a record has changed since" in stale.summary()
     assert merges_of(unsnarl.cluster(SIX_ROWS, records, decisions=[event], apply_stale=True)) == merges_of(held)
     only_ids = [{"id": id_} for id_ in "ABCDEF"]
@@ -476,10 +482,10 @@ def test_contradictions_give_way_to_the_latest_or_the_first_reviewer() -> None:
         say("different", "A", "C", by="zoe", at="2026-11-21T00:00:00Z"),
     ]
     latest = unsnarl.cluster(SIX_ROWS, decisions=events, on_contradiction="latest")
-    assert latest.found.decided.table["status"].tolist() == ["overruled", "applied", "applied"]
+    assert table_of(latest)["status"].tolist() == ["overruled", "applied", "applied"]
     chosen = {"on_contradiction": "reviewer-order", "reviewer_order": "ben, ana"}
     first = unsnarl.cluster(SIX_ROWS, decisions=events, **chosen)
-    assert first.found.decided.table["status"].tolist() == ["applied", "applied", "overruled"]
+    assert table_of(first)["status"].tolist() == ["applied", "applied", "overruled"]
     assert "'A' same 'B' (ben" in first.summary() and "but 'A' different 'C' (zoe" in first.summary()
     with pytest.raises(UsageError, match="go together"):
         unsnarl.cluster(SIX_ROWS, decisions=events, on_contradiction="reviewer-order")
@@ -648,7 +654,7 @@ def clusters_of(result: unsnarl.Result) -> dict[str, str]:
 def test_what_decisions_did_is_told_of_bayesian_clustering(tmp_path: Path) -> None:
     events = [say("different", "a", "b"), say("same", "d", "e"), say("different", "a", "f"), say("unsure", "a", "c")]
     free, result = unsnarl.bhc(TERMS), unsnarl.bhc(TERMS, decisions=events)
-    table = result.found.decided.table
+    table = table_of(result)
     assert table["status"].tolist() == ["applied", "applied", "applied", "unsure"]
     assert table["effect"].tolist() == ["changed", "already so", "already so", ""]
     # Of two clusters that shared red and big the odds are over the cut; of a and f they are not.
@@ -701,9 +707,9 @@ def test_contradictions_are_resolved_in_bayesian_clustering() -> None:
     ]
     asked: dict[str, Any] = {"allow_unknown_ids": True, "decisions": said}
     latest = unsnarl.bhc(TERMS, on_contradiction="latest", **asked)
-    assert latest.found.decided.table["status"].tolist() == ["overruled", "applied", "unknown ids"]
+    assert table_of(latest)["status"].tolist() == ["overruled", "applied", "unknown ids"]
     first = unsnarl.bhc(TERMS, on_contradiction="reviewer-order", reviewer_order="ben", **asked)
-    assert first.found.decided.table["status"].tolist() == ["applied", "overruled", "unknown ids"]
+    assert table_of(first)["status"].tolist() == ["applied", "overruled", "unknown ids"]
     assert clusters_of(first)["a"] == clusters_of(first)["d"] != clusters_of(latest)["d"]
     assert "'a' same 'd' (ben" in first.summary()
     with pytest.raises(UsageError, match="go together"):

@@ -66,6 +66,7 @@ TWINS = {
         (f"bhc/{name}" for name in "agglomerate bounds fixed_point odds postings rolls room scan state table".split()),
         "bhc",
     ),
+    "decision_lines": "decision_lines",
     "digests": "lineage",
     "texts": "interning",
     "columns": "interning",

@@ -34,10 +34,12 @@ def _read_input(session: Session, opened: Opened, settings: Settings, clock: Clo
     """Read what was opened, or take up what an earlier run made of it; the kernels are there when it returns."""
     from unsnarl import solve
     from unsnarl.engines.compiling import compile_ahead
-    from unsnarl.report.intake import read_rows
+    from unsnarl.report.intake import read_decisions, read_rows
     from unsnarl.report.resuming import load_input, save_input
 
     with compile_ahead() as compiling:
+        if opened.decisions is not None:
+            clock.run("reading decisions", lambda: read_decisions(opened))
         given = load_input(resume, opened, settings)
         clock.run("loading kernels", solve.load_kernels)
         if given is None:

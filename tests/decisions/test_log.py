@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from reference.decision_lines import read_plain
 from strategies import SMALL, count
 from unsnarl import api
 from unsnarl.decisions.chains import Sameness, find_contradictions
-from unsnarl.decisions.entries import Entries
+from unsnarl.decisions.entries import AT, BY, N_FIELDS, Entries
 from unsnarl.decisions.events import KINDS, Event, read_event
 from unsnarl.decisions.log import replay
 from unsnarl.decisions.resolving import latest_first, resolve
 from unsnarl.errors import InputError
-from unsnarl.files.decision_lines import read_line
+from unsnarl.files.decision_lines import read_entries, read_line
 from unsnarl.files.decision_tables import read_table, write_long
 from unsnarl.files.decisions import append, read_lines, read_log
+from unsnarl.interning import read_long
+from unsnarl.interning.decision_lines import take_down
+from unsnarl.kernels.decision_lines import NOT_PLAIN
 from unsnarl.report.staleness import Hashed
 from unsnarl.report.statements import name_all
+from unsnarl.slices import Slices
 
 RECORD = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=4)
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=6)
@@ -286,7 +291,7 @@ def drawn_lines(draw: st.DrawFn) -> bytes:
     if draw(st.booleans()):
         said = {"event": draw(st.sampled_from(["e1", "e2", "é"])), **said}
     if draw(st.booleans()):
-        said["comment"] = draw(st.sampled_from(["why", "über", "a \\ b", ""]))
+        said["comment"] = draw(st.sampled_from(["why", "über", "a \\ b", 'the "elder"', "\x01\x7f\u2028", ""]))
     if draw(st.booleans()):
         hashes = dict(zip(draw(st.permutations(ids)), ["1f", "2e"], strict=True))
         columns = draw(st.lists(st.sampled_from(["name", "a, b", "[x]"]), max_size=2))
@@ -297,30 +302,119 @@ def drawn_lines(draw: st.DrawFn) -> bytes:
     return (json.dumps(said, ensure_ascii=draw(st.booleans())) + end).encode()
 
 
+def tell(read: Callable[[], Iterable[Event]]) -> list[Any]:
+    """Give all that can be seen of events, or why there are none."""
+    try:
+        return [(event, event.where, event.as_line(), list(event.hashes)) for event in read()]
+    except InputError as error:
+        return [str(error)]
+
+
+PLAIN = tuple(
+    line.encode()
+    for line in (
+        '{"event": "e1", "kind": "same", "ids": ["a1", "b2"], "by": "ana", "at": "2024-02-29T23:59:59Z"}',
+        (
+            '{"event":"e2","kind":"different","ids":["b2","c3"],"by":"bo","at":"2026-12-31T00:00:00.000001Z","comment":'
+            '"\\u00E9\\n"}\r'
+        ),
+        (
+            '{"event": "e3", "kind": "unsure", "ids": ["a1", "d"], "by": "ana", "at": "2026-04-30T09:10:11Z", '
+            '"comment": "ü", "content": {"columns": ["name", "ä b"], "hashes": {"d": "2e", "a1": "1f"}}}'
+        ),
+    )
+)
+SIGNS = ["", "é", *'"\\ 0193,:u{}[]\x7f\x1fa\r\n']
+
+
+def test_plain_lines_are_read_at_a_glance() -> None:
+    entries, n_lines = read_long(b"".join(line + b"\n" for line in PLAIN), "log")
+    assert n_lines == len(entries) == len(PLAIN) and not entries.others
+
+
+@given(data=st.data(), number=st.integers(0, len(PLAIN) - 1))
+@settings(max_examples=count(1500))
+def test_plain_lines_with_a_sign_changed_are_read_as_one_by_one(data: st.DataObject, number: int) -> None:
+    text = PLAIN[number].decode()
+    for _ in range(data.draw(st.integers(1, 2))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text = text[:at] + data.draw(st.sampled_from(SIGNS)) + text[at + data.draw(st.integers(0, 1)) :]
+    lines = [PLAIN[0], *text.encode().split(b"\n"), PLAIN[2]]
+    content = b"".join(line + b"\n" for line in lines)
+    assert tell(lambda: read_long(content, "log")[0]) == tell(lambda: read_entries(content, "log")[0])
+    columns, _, found = take_down(content)
+    for i, line in enumerate(lines):
+        plain = read_plain(line)
+        assert (found[i] == NOT_PLAIN) == (plain is None), line
+        if plain is not None:
+            said = [columns.field(field)[i] for field in range(N_FIELDS)]
+            assert (KINDS[columns.kinds[i]], said) == plain
+
+
+def test_a_time_is_one_that_the_calendar_has() -> None:
+    years, hours = (
+        ("0000", "1900", "2000", "2023", "2024"),
+        ("24:00:00", "23:60:00", "23:59:60", "1:00:00", "00:00:00.5"),
+    )
+    times = [f"{year}-{month:02d}-{day:02d}T12:00:00Z" for year in years for month in range(14) for day in range(33)]
+    times += [f"2026-01-01T{hour}Z" for hour in (*hours, "23:59:59.000000", "23:59:59.999999", "00:00:00,000001")]
+    lines = [PLAIN[0].replace(b"2024-02-29T23:59:59Z", moment.encode()) for moment in times]
+    _, _, found = take_down(b"".join(line + b"\n" for line in lines))
+    assert (found != NOT_PLAIN).tolist() == [read_plain(line) is not None for line in lines]
+
+
+@given(
+    texts=st.lists(
+        st.sampled_from(
+            ["", "a", "b", "abcdefgh", "abcdefghi", "abcdefgh-x-abcdefgh", "abcdefgh-y-abcdefgh", "é", "日本"]
+        )
+    )
+)
+@settings(max_examples=count(300))
+def test_slices_are_the_texts_they_are_of(texts: list[str]) -> None:
+    some = Slices.of(texts)
+    assert (
+        some.tolist()
+        == list(some)
+        == texts
+        == [some[i] for i in range(len(texts))]
+        == some[np.arange(len(texts))].tolist()
+    )
+    assert some.are_distinct() == (len(set(texts)) == len(texts))
+    wanted = ["b", "abcdefgh-x-abcdefgh", "missing", "é"]
+    assert some.find(wanted) == {
+        text: [i for i, one in enumerate(texts) if one == text] for text in wanted if text in texts
+    }
+    backwards = np.arange(len(texts))[::-1]
+    whole = Slices.join(some, some.take(backwards), Slices.of(["end"]))
+    assert whole.tolist() == [*texts, *texts[::-1], "end"]
+    words, ends = whole.gather(np.arange(len(whole)))
+    assert words.view(np.uint8)[: ends[-1]].tobytes().decode() == "".join(whole)
+    assert np.diff(ends).tolist() == [len(text.encode()) for text in whole]
+
+
 @given(lines=st.lists(drawn_lines(), max_size=5), mark=st.sampled_from([b"", b"", b"\xef\xbb\xbf"]))
 @settings(max_examples=count(200))
 def test_lines_read_all_at_once_are_those_read_one_by_one(lines: list[bytes], mark: bytes) -> None:
-    def tell(read: Callable[[], list[Event]]) -> list[Any]:
-        try:
-            return [(event, event.where, event.as_line(), list(event.hashes)) for event in read()]
-        except InputError as error:
-            return [str(error)]
-
     content = b"".join(lines)
     numbered = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip()]
     expected = tell(lambda: [read_line(line, f"log, line {number}") for number, line in numbered])
-    assert tell(lambda: list(read_lines(mark + content, "log").events)) == expected
-    if expected and not isinstance(expected[0], str):
-        look_into_columns(read_lines(content, "log").events)
+    for reader in (read_entries, read_long):
+        assert tell(lambda reader=reader: list(read_lines(mark + content, "log", reader).events)) == expected
+        if expected and not isinstance(expected[0], str):
+            look_into_columns(read_lines(content, "log", reader).events)
 
 
 def look_into_columns(entries: Entries) -> None:
     """What stands in the columns is what stands in the events."""
     events = list(entries)
-    assert list(zip(*entries.columns[:4], strict=True)) == [(one.event, one.kind, one.by, one.at) for one in events]
+    kinds = [KINDS[code] for code in entries.columns.kinds.tolist()]
+    said = [entries.names.tolist(), kinds, *(entries.columns.field(number).tolist() for number in (BY, AT))]
+    assert list(zip(*said, strict=True)) == [(one.event, one.kind, one.by, one.at) for one in events]
     everything = np.arange(len(events))
     named, again = (name_all(some, everything, {}) for some in (entries, Entries.of(events)))
-    for name in ("ids", "event", "part", "is_same", "is_different"):
+    assert named.ids.tolist() == again.ids.tolist()
+    for name in ("event", "part", "is_same", "is_different"):
         assert np.array_equal(getattr(named, name), getattr(again, name)), name
     hashed = [Hashed.of(some, everything) for some in (entries, Entries.of(events))]
     told = [{key: sorted(zip(*rows, strict=True)) for key, rows in one.rows.items()} for one in hashed]

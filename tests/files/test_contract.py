@@ -422,7 +422,7 @@ def test_a_session_leaves_no_folder_behind(tmp_path, monkeypatch):
     def stop(self):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Session, "_keep_casts_out_of_readers", stop)
+    monkeypatch.setattr(Session, "_prepare", stop)
     with pytest.raises(KeyboardInterrupt):
         Session(temp_dir=tmp_path)
     assert os.listdir(tmp_path) == []

@@ -349,6 +349,8 @@ def test_memory_that_does_not_suffice_is_said(tmp_path):
 
 def test_ctrl_c_stops_a_query(session):
     before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # Whoever is started in the background has been told to ignore it.
+    answer = signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.setitimer(signal.ITIMER_REAL, 0.3)
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -356,6 +358,7 @@ def test_ctrl_c_stops_a_query(session):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGINT, answer)
 
 
 def test_what_is_spilled_goes_to_the_given_folder_and_is_removed(tmp_path):

@@ -11,11 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from unsnarl.decisions.entries import Entries
+import numpy as np
+
+from unsnarl.decisions.entries import CODE_OF, Entries
 from unsnarl.decisions.events import UNDO, UNSURE, Event
 from unsnarl.errors import InputError
 
 HOLDS = "holds"
+_UNSURE, _UNDO = CODE_OF[UNSURE], CODE_OF[UNDO]
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,14 @@ class Log:
     @cached_property
     def status(self) -> dict[str, str]:
         """Give by the id of each event "holds", "undone" or "superseded"."""
-        return {**dict.fromkeys(self.events.columns.names, HOLDS), **self.cancelled}
+        return {**dict.fromkeys(self.events.names, HOLDS), **self.cancelled}
 
     def find_holding(self) -> list[int]:
         """Give the positions of the events that hold and say something about records, those of doubt left out."""
-        names, kinds = self.events.columns.names, self.events.columns.kinds
-        says = [i for i, kind in enumerate(kinds) if kind not in (UNSURE, UNDO)]
-        return [i for i in says if names[i] not in self.cancelled] if self.cancelled else says
+        kinds, names = self.events.columns.kinds, self.events.names
+        says: list[int] = np.flatnonzero((kinds != _UNSURE) & (kinds != _UNDO)).tolist()
+        gone = {i for places in names.find(self.cancelled).values() for i in places}
+        return [i for i in says if i not in gone]
 
     def holding(self) -> list[Event]:
         """List the events of `find_holding`."""
@@ -56,8 +60,8 @@ class Log:
 
 def _take_once(events: Entries) -> Entries:
     """Take each event once. Raises InputError where two differ and have one id."""
-    names = events.columns.names
-    if len(set(names)) == len(names):
+    names = events.names
+    if names.are_distinct():
         return events
     first: dict[str, int] = {}
     for position, name in enumerate(names):
@@ -77,7 +81,7 @@ def _find_cancellers(events: Entries) -> dict[str, list[Event]]:
     Raises InputError for one that is not there.
     """
     cancelling = [event for _, event in sorted(events.others.items()) if event.cancels]
-    known = set(events.columns.names) if cancelling else set()
+    known = events.names.find(name for event in cancelling for name in event.cancels)
     cancellers: dict[str, list[Event]] = {event.event: [] for event in cancelling}
     for event in cancelling:
         for name in event.cancels:
@@ -118,7 +122,7 @@ def replay(events: Iterable[Event], notes: Sequence[str] = ()) -> Log:
     taken = _take_once(given)
     status, circle = _settle(_find_cancellers(taken))
     if circle:
-        places = sorted(taken.columns.names.index(name) for name in circle)
+        places = sorted(place for found in taken.names.find(circle).values() for place in found)
         raise InputError(
             "DECISIONS: events undo or supersede each other in a circle.",
             examples=[taken[place].where for place in places],

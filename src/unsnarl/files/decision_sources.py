@@ -12,6 +12,7 @@ from unsnarl.collector import collector_at_rest
 from unsnarl.decisions.events import Event, read_event
 from unsnarl.decisions.log import Log, replay
 from unsnarl.errors import InputError
+from unsnarl.files.decision_lines import ReadEntries, read_entries
 from unsnarl.files.decision_tables import read_rows, read_table
 from unsnarl.files.decisions import read_log
 from unsnarl.files.parts import FrameKind
@@ -25,10 +26,10 @@ def is_table(path: str) -> bool:
     return path.lower().endswith(".csv")
 
 
-def read_file(path: str, signed: Mapping[str, str] | None = None) -> Log:
-    """Read a file of decisions: a log, or CSV. Raises InputError."""
+def read_file(path: str, signed: Mapping[str, str] | None = None, reader: ReadEntries = read_entries) -> Log:
+    """Read a file of decisions: a log, the lines of it by `reader`, or CSV. Raises InputError."""
     if not is_table(path):
-        return read_log(path)
+        return read_log(path, reader)
     try:
         with open(path, encoding="utf-8", newline="") as file:
             text = file.read()
@@ -78,14 +79,16 @@ def _read_dicts(rows: list[Any]) -> list[Event]:
 class DecisionSource:
     """Hold decisions as they were given, and where they came from.
 
-    given  path of a log or CSV, a list of dicts as the lines of a log, or a frame of those columns or of pairs
-    paths  the file; empty for what was in memory
-    kind   the caller's kind of frame, for run.json
+    given   path of a log or CSV, a list of dicts as the lines of a log, or a frame of those columns or of pairs
+    paths   the file; empty for what was in memory
+    kind    the caller's kind of frame, for run.json
+    reader  of the lines of a log
     """
 
     given: Any
     paths: list[str]
     kind: FrameKind
+    reader: ReadEntries = read_entries
 
     @cached_property
     def log(self) -> Log:
@@ -94,7 +97,9 @@ class DecisionSource:
         Raises InputError for what is none. Cost: O(decisions).
         """
         with collector_at_rest():
-            return read_file(self.paths[0]) if self.paths else replay(_read_dicts(_list_dicts(self.given)))
+            if self.paths:
+                return read_file(self.paths[0], reader=self.reader)
+            return replay(_read_dicts(_list_dicts(self.given)))
 
 
 def open_decisions(given: Any) -> DecisionSource:

@@ -18,7 +18,7 @@ from unsnarl.decisions.events import Event
 from unsnarl.decisions.log import Log, replay
 from unsnarl.errors import InputError, ResourceError
 from unsnarl.files.atomic import sync_folder
-from unsnarl.files.decision_lines import parse, read_entries, read_line
+from unsnarl.files.decision_lines import ReadEntries, parse, read_entries, read_line
 from unsnarl.files.parts import show
 
 if sys.platform != "win32":
@@ -43,14 +43,16 @@ class Lines:
     ends: bool
 
 
-def read_lines(content: bytes, path: str) -> Lines:
+def read_lines(content: bytes, path: str, reader: ReadEntries = read_entries) -> Lines:
     """Read the content of a log; a last line that is torn is passed over, with a note.
+
+    reader  of the whole lines
 
     Raises InputError, with the number of the line, for any other that is not an event.
     """
     n_whole = content.rfind(_END) + 1
     whole, tail = content[:n_whole], content[n_whole:]
-    entries, n_lines = read_entries(whole, path)
+    entries, n_lines = reader(whole, path)
     notes: list[str] = []
     if not tail.strip():
         return Lines(entries, notes, len(content), ends=True)
@@ -94,15 +96,17 @@ def _read_all(handle: int) -> bytes:
     return b"".join(parts)
 
 
-def read_log(path: str | os.PathLike[str]) -> Log:
+def read_log(path: str | os.PathLike[str], reader: ReadEntries = read_entries) -> Log:
     """Read a log and find what holds of it.
+
+    reader  of its lines
 
     Raises InputError for a file or a line that cannot be read, and for what `replay` refuses. Cost: O(lines).
     """
     path = os.fspath(path)
     with _locked(path, os.O_RDONLY, alone=False) as handle:
         content = _read_all(handle)
-    lines = read_lines(content, path)
+    lines = read_lines(content, path, reader)
     return replay(lines.events, lines.notes)
 
 

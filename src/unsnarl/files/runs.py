@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -33,9 +33,8 @@ _MADE_LATER = (
     "decisions.parquet",
     "violations.parquet",
 )
-
-
 _FIRST = ("clusters", "merges")
+_REST = tuple(name for name in SCHEMAS if name not in _FIRST)
 
 
 @dataclass(frozen=True)
@@ -68,16 +67,6 @@ class RunData:
     def whole(self) -> RunData:
         """Give it whole, waiting for what is still being found out."""
         return self if self.rest is None else self.rest()
-
-    def tables(self) -> Iterator[tuple[str, dict[str, str], TableColumns]]:
-        """Give all tables in the order they are written: name, the columns' SQL types, and the columns."""
-        run = self
-        for name in SCHEMAS:
-            if name not in _FIRST:
-                run = run.whole()
-            yield name, run.schemas[name], getattr(run, name)
-        for name, (schema, columns) in run.more.items():
-            yield name, schema, columns
 
 
 def find_versions() -> dict[str, str]:
@@ -183,6 +172,61 @@ def _finish_file(path: str) -> str:
     return find_checksum(path)
 
 
+class _Files:
+    """Write tables as files, and wait until each is on the disk while the next one is being made."""
+
+    def __init__(self, staging: str) -> None:
+        self._staging = staging
+        self._n_rows: dict[str, int] = {}
+        self._sums: dict[str, Later[str]] = {}
+
+    def write(self, session: Session, name: str, schema: dict[str, str], columns: TableColumns) -> None:
+        """Write one; several threads may, each with a session of its own. Raises ResourceError."""
+        path = os.path.join(self._staging, f"{name}.parquet")
+        self._n_rows[name] = _write_table(session, path, schema, columns)
+        self._sums[name] = Later(partial(_finish_file, path))
+
+    def join(self) -> None:
+        """Return when nothing is written any more."""
+        for one in list(self._sums.values()):
+            one.join()
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """Say what a file is, once it is on the disk."""
+        n_bytes = os.path.getsize(os.path.join(self._staging, f"{name}.parquet"))
+        return {"rows": self._n_rows[name], "bytes": n_bytes, "sha256": self._sums[name].wait()}
+
+
+def _write_tables(session: Session, staging: str, run: RunData) -> tuple[RunData, dict[str, dict[str, Any]]]:
+    """Write all tables; gives the run whole, and what run.json says of each file."""
+    files = _Files(staging)
+    others: Later[None] | None = None
+
+    def write(session: Session, name: str) -> None:
+        files.write(session, name, run.schemas[name], getattr(run, name))
+
+    def write_more() -> None:
+        with session.beside() as own:
+            for name, (schema, columns) in run.more.items():
+                files.write(own, name, schema, columns)
+
+    try:
+        for name in _FIRST:
+            write(session, name)
+        run = run.whole()
+        # Small tables are each written by one thread.
+        others = Later(write_more) if run.more else None
+        for name in _REST:
+            write(session, name)
+    finally:
+        if others is not None:
+            others.join()
+        files.join()
+    if others is not None:
+        others.wait()
+    return run, {f"{name}.parquet": files.describe(name) for name in (*_FIRST, *_REST, *run.more)}
+
+
 def _to_plain(value: Any) -> Any:
     """Turn a NumPy number or array into what JSON knows."""
     if isinstance(value, (np.generic, np.ndarray)):
@@ -222,21 +266,7 @@ def write_run(
     """
     refuse_existing(folder, force)
     with new_folder(os.fspath(folder), force) as staging:
-        outputs: dict[str, dict[str, Any]] = {}
-        sums: dict[str, Later[str]] = {}
-        try:
-            for name, schema, columns in run.tables():
-                path = os.path.join(staging, f"{name}.parquet")
-                n_rows = _write_table(session, path, schema, columns)
-                outputs[f"{name}.parquet"] = {"rows": n_rows, "bytes": os.path.getsize(path)}
-                # While the next one is being made.
-                sums[f"{name}.parquet"] = Later(partial(_finish_file, path))
-        finally:
-            for one in sums.values():
-                one.join()
-        for name, one in sums.items():
-            outputs[name]["sha256"] = one.wait()
-        run = run.whole()
+        run, outputs = _write_tables(session, staging, run)
         # Waits for the sums of the inputs; that is part of writing.
         inputs = run.inputs.wait() if isinstance(run.inputs, Described) else run.inputs
         manifest = {

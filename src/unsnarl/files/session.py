@@ -7,6 +7,8 @@ Python variables are visible to SQL only where they are registered.
 from __future__ import annotations
 
 import contextlib
+import copy
+import itertools
 import os
 import queue
 import re
@@ -110,7 +112,7 @@ class Session:
     ) -> None:
         keep_freed_memory()
         self.threads = threads or count_processors()
-        self._n_names = 0
+        self._numbers = itertools.count(1)
         self._registered: list[Any] = []
         self._limits = {} if memory_limit is None else {"memory_limit": _read_amount(memory_limit)}
         scratch = Scratch(None if temp_dir is None else os.fspath(temp_dir))
@@ -120,8 +122,7 @@ class Session:
         _make_scratch(scratch)
         try:
             self._connection = self._connect()
-            self._connection.execute("SET enable_progress_bar = false")
-            self._keep_casts_out_of_readers()
+            self._prepare()
         except BaseException:
             self._remove_temp_folder()
             raise
@@ -148,8 +149,12 @@ class Session:
                 hint="Write the memory limit as 4GB or 800MB, and the number of threads as a whole number.",
             ) from None
 
-    def _keep_casts_out_of_readers(self) -> None:
-        """Turn off the rule (DuckDB 2.0) that makes a TRY_CAST on a CSV column an error instead of a null."""
+    def _prepare(self) -> None:
+        """Set what belongs to a connection.
+
+        The rule (DuckDB 2.0) is turned off that makes a TRY_CAST on a CSV column an error instead of a null.
+        """
+        self._connection.execute("SET enable_progress_bar = false")
         known = {name for (name,) in self.rows("SELECT name FROM duckdb_optimizers()")}
         self._prelude = "SET disabled_optimizers = 'type_pushdown'" if "type_pushdown" in known else ""
         if self._prelude:
@@ -166,6 +171,17 @@ class Session:
         self._connection.close()
         self._registered.clear()
         self._remove_temp_folder()
+
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[Session]:
+        """Give a second session in the same database, with the same limits, for another thread."""
+        own = copy.copy(self)
+        own._connection, own._registered = self._connection.cursor(), []
+        try:
+            own._prepare()
+            yield own
+        finally:
+            own._connection.close()
 
     def sql(self, query: str, parameters: Sequence[object] | None = None) -> Any:
         """Pass a query through to DuckDB, and give its relation."""
@@ -232,8 +248,7 @@ class Session:
 
     def make_name(self, stem: str) -> str:
         """Make a table name that is not in use."""
-        self._n_names += 1
-        return f"unsnarl_{stem}_{self._n_names}"
+        return f"unsnarl_{stem}_{next(self._numbers)}"
 
     def register(self, stem: str, frame: object) -> str:
         """Let SQL see a Python object; gives the name of its view. Raises EngineError if DuckDB cannot read it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from unsnarl.files.arrow import Column, Table, Texts, pack_objects
 from unsnarl.files.session import Columns
 from unsnarl.model import Clustering, Components, Forest, Pairs, to_score_units
+from unsnarl.slices import Slices
 
 SCHEMAS = {
     "clusters": {
@@ -112,41 +112,6 @@ class Names:
         return texts
 
 
-@dataclass(frozen=True)
-class PackedTexts:
-    """Hold a list of texts as bytes, so that none need be packed when they are written, each maybe many times.
-
-    texts  object[k] of str
-    """
-
-    texts: NDArray[Any]
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.texts[index]
-
-    @cached_property
-    def _fixed(self) -> NDArray[np.bytes_] | None:
-        """Hold them one behind the other where all have as many bytes, as hashes have."""
-        packed = pack_objects(self.texts)
-        lengths = np.diff(packed.offsets)
-        if not len(lengths) or lengths.min() != lengths.max() or not lengths[0]:
-            return None
-        return packed.to_bytes().view(f"S{lengths[0]}")
-
-    def pack(self, index: NDArray[np.int32]) -> Texts:
-        """Give some of them as bytes, one after the other."""
-        if self._fixed is None:
-            return pack_objects(self.texts[index])
-        some = self._fixed[index]
-        content = some.view(np.uint8)
-        words = np.zeros(len(content) // 8 + 1, dtype=np.uint64)
-        words.view(np.uint8)[: len(content)] = content
-        return Texts(words, np.arange(len(some) + 1, dtype=np.int64) * some.dtype.itemsize)
-
-
 TableColumns = Mapping[str, NDArray[Any] | Names]
 
 
@@ -163,6 +128,8 @@ def _pack(column: NDArray[Any] | Names, start: int, stop: int) -> Column:
     """Give some rows of a column as Arrow has them."""
     if isinstance(column, Names):
         index = column.index[start:stop]
+        if isinstance(column.ids, Slices):
+            return Texts(*column.ids.gather(index))
         pack = getattr(column.ids, "pack", None)
         if pack is not None:
             packed: Texts = pack(index)

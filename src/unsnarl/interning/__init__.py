@@ -1,6 +1,7 @@
 """From rows of text ids to pairs of records 0 .. n - 1, each pair once: what is read, and what is left of it."""
 
 from unsnarl.interning.contents import add_constraints, hash_contents
+from unsnarl.interning.decision_lines import read_long
 from unsnarl.interning.dictionary import Dictionary
 from unsnarl.interning.digests import hash_texts
 from unsnarl.interning.ids import Ids
@@ -25,5 +26,6 @@ __all__ = [
     "hash_texts",
     "intern",
     "penalise",
+    "read_long",
     "settle",
 ]

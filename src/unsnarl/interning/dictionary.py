@@ -21,6 +21,7 @@ from unsnarl.kernels import columns
 from unsnarl.kernels import texts as kernels
 from unsnarl.kernels.texts import ABSENT, EMPTY
 from unsnarl.model import Index
+from unsnarl.slices import Slices
 
 __all__ = ["ABSENT", "EMPTY", "Dictionary"]
 
@@ -151,6 +152,14 @@ class Dictionary:
                 if done == len(numbers):
                     return
                 self._enlarge(int(spans.lengths[done]))
+
+    def find(self, texts: Slices) -> Index:
+        """Give the number of each of some texts, ABSENT for what is not there."""
+        numbers = np.empty(len(texts), dtype=np.int32)
+        spans = kernels.Spans(texts.words, texts.starts, texts.lengths)
+        with np.errstate(over="ignore"):
+            self.number_spans(spans, False, numbers, make_found())
+        return numbers
 
     def list_wide(self, first: int) -> list[bytes]:
         """List the texts from number `first` on in which there is more than ASCII."""

@@ -6,18 +6,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from unsnarl.decisions.entries import AT, BY, NAME
+from unsnarl.decisions.events import KINDS
 from unsnarl.files.session import Columns
-from unsnarl.files.tables import Names
+from unsnarl.files.tables import Names, TableColumns
 from unsnarl.model import Clustering
-from unsnarl.report.decided_tables import Decided, make_decision_table
+from unsnarl.report.decided_tables import Decided
 from unsnarl.report.effects import Effects, find_effects
 from unsnarl.report.ruling import STATUSES, Ruled, Ruling
 from unsnarl.report.standoffs import Standoffs
 from unsnarl.report.statements import Statements
 from unsnarl.report.summary import count_of
+from unsnarl.slices import Slices
 
-CHANGED, ALREADY_SO = "changed", "already so"
+EFFECTS = _, CHANGED, ALREADY_SO = ("", "changed", "already so")
+"""What events did; nothing, where they do not apply."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +40,37 @@ class Compared:
     measure: str
 
 
-def _make_table(ruling: Ruling, effects: Effects, found: Compared, ids: Any) -> Columns:
+def _place(texts: NDArray[Any], places: NDArray[np.int64], n_rows: int) -> Names:
+    """Put some texts into a column that is empty else."""
+    said = Slices.of(texts.tolist())
+    starts, lengths = np.zeros((2, n_rows), dtype=np.int64)
+    starts[places], lengths[places] = said.starts, said.lengths
+    return Names(Slices(said.words, starts, lengths), np.arange(n_rows, dtype=np.int32))
+
+
+def _make_table(ruling: Ruling, effects: Effects, found: Compared, ids: Any) -> TableColumns:
     """Make a row for each event of the log, in its order."""
     assert ruling.log is not None
-    words = np.array(STATUSES, dtype=object)
-    table = make_decision_table(ruling.log.events, words[ruling.status], found.measure)
-    places = ruling.applied
-    table["effect"][places] = np.where(effects.changed, CHANGED, ALREADY_SO)
-    table["n_records"][places] = effects.n_records
-    table["n_moved"][places] = effects.n_moved
-    places = places[found.blocked.row]
-    table["blocked_left"][places], table["blocked_right"][places] = ids[found.blocked.left], ids[found.blocked.right]
-    table[f"blocked_{found.measure}"][places] = found.blocked.distance
-    return table
+    said, n_events, places = ruling.log.events.columns, len(ruling.log.events), ruling.applied
+    everyone = np.arange(n_events, dtype=np.int32)
+    effect, n_records, n_moved = np.zeros((3, n_events), dtype=np.int32)
+    effect[places] = np.where(effects.changed, EFFECTS.index(CHANGED), EFFECTS.index(ALREADY_SO))
+    n_records[places], n_moved[places] = effects.n_records, effects.n_moved
+    distance, blocking = np.full(n_events, np.nan), places[found.blocked.row]
+    distance[blocking] = found.blocked.distance
+    return {
+        "event": Names(said.field(NAME), everyone),
+        "kind": Names(Slices.of(KINDS), said.kinds.astype(np.int32)),
+        "by": Names(said.field(BY), everyone),
+        "at": Names(said.field(AT), everyone),
+        "status": Names(Slices.of(STATUSES), ruling.status.astype(np.int32)),
+        "effect": Names(Slices.of(EFFECTS), effect),
+        "n_records": n_records,
+        "n_moved": n_moved,
+        "blocked_left": _place(ids[found.blocked.left], blocking, n_events),
+        "blocked_right": _place(ids[found.blocked.right], blocking, n_events),
+        f"blocked_{found.measure}": distance,
+    }
 
 
 def count_named(said: Statements, n_records: int) -> Columns:
@@ -55,8 +78,7 @@ def count_named(said: Statements, n_records: int) -> Columns:
     columns = {}
     for name, says in (("decided_same", said.ties), ("decided_different", said.separates)):
         records = said.record[says[said.event]]
-        columns[name] = np.zeros(n_records, dtype=np.int32)
-        np.add.at(columns[name], records, 1)
+        columns[name] = np.bincount(records, minlength=n_records).astype(np.int32)
     return columns
 
 

@@ -7,10 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from unsnarl.decisions.entries import Entries
 from unsnarl.files.session import Columns
 from unsnarl.files.tables import DECIDED_SCHEMA, DECISION_SCHEMA, VIOLATION_SCHEMA, TableColumns
 
@@ -31,7 +27,7 @@ class Decided:
     """
 
     columns: Columns
-    table: Columns | None = None
+    table: TableColumns | None = None
     violations: TableColumns | None = None
     counts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -63,23 +59,3 @@ def read_decided(clusters: Columns) -> Decided | None:
     """Take from a table of clusters what was decided of each record; None where nothing was."""
     columns = {name: clusters[name] for name in DECIDED_SCHEMA if name in clusters}
     return Decided(columns) if columns else None
-
-
-def make_decision_table(events: Entries, status: NDArray[Any], measure: str) -> Columns:
-    """Make the table of decisions, nothing yet being known of what they did.
-
-    status   of each event, a word
-    measure  distance or log_odds: how near clusters are
-    """
-    fills = {"VARCHAR": "", "INTEGER": np.int32(0), "DOUBLE": np.nan}
-    table: Columns = {}
-    for name, type_ in DECISION_SCHEMA.items():
-        if type_ == "DOUBLE" and name != f"blocked_{measure}":
-            continue
-        fill = fills[type_]
-        table[name] = np.full(len(events), fill, dtype=object if fill == "" else type(fill))
-    columns = events.columns
-    said = {"event": columns.names, "kind": columns.kinds, "by": columns.by, "at": columns.at, "status": status}
-    for name, column in said.items():
-        table[name][:] = column
-    return table

@@ -10,17 +10,16 @@ from functools import partial
 import numpy as np
 
 from unsnarl.collector import collector_at_rest
-from unsnarl.files.arrow import pack_objects
 from unsnarl.files.checksums import Described
 from unsnarl.files.pairs import BAD_SCORE, PairSource, explain_conflicts
 from unsnarl.files.parts import FrameKind, show
 from unsnarl.files.session import Session, quote_text
-from unsnarl.interning import Ids, Interned, Into, PairStore, Settled, intern, penalise, settle
+from unsnarl.interning import Ids, Interned, Into, PairStore, Settled, intern, penalise, read_long, settle
 from unsnarl.model import Components, Index, Pairs
 from unsnarl.report.forecast import find_narrow, find_oversize, share_memory
 from unsnarl.report.machine import held_bytes
 from unsnarl.report.opening import Opened
-from unsnarl.report.ruling import Ruled, Ruling, apply_ruling
+from unsnarl.report.ruling import Register, Ruled, Ruling, apply_ruling
 from unsnarl.report.summary import count_of
 from unsnarl.report.timing import Clock
 from unsnarl.settings import Settings
@@ -59,6 +58,16 @@ def _refuse_conflicts(source: PairSource, rows: Interned, settled: Settled) -> N
         raise explain_conflicts(source, settled.n_conflicts, first)
 
 
+def read_decisions(opened: Opened) -> None:
+    """Read the decisions that there are: what is wrong with them is said before PAIRS are read.
+
+    Raises InputError.
+    """
+    assert opened.decisions is not None
+    opened.decisions = dataclasses.replace(opened.decisions, reader=read_long)
+    _ = opened.decisions.log
+
+
 def apply_rules(opened: Opened, rows: Interned, settings: Settings) -> tuple[Ruling | None, int]:
     """Work out which decisions and rules apply; with --one-per-penalty, lower the scores of rows of one source.
 
@@ -66,7 +75,7 @@ def apply_rules(opened: Opened, rows: Interned, settings: Settings) -> tuple[Rul
     """
     known = rows.known
     assert known is not None
-    ruling = opened.rule(rows.n_records, lambda texts: known.number(pack_objects(texts), adds=False), settings)
+    ruling = opened.rule(Register(rows.n_records, known.find), settings)
     if ruling is None or ruling.sources is None or settings.one_per_penalty is None:
         return ruling, 0
     return ruling, penalise(rows.store, ruling.sources.code_of, settings.one_per_penalty)

@@ -19,6 +19,7 @@ from unsnarl.report.opening import Asked
 from unsnarl.report.ruling import Register, Ruling, make_ruling
 from unsnarl.report.statements import name_all
 from unsnarl.settings import Settings
+from unsnarl.slices import Slices
 
 
 def _find_known(pairs: PairSource, records: RecordSource | None, wanted: Sequence[str]) -> list[str]:
@@ -64,7 +65,7 @@ def survey_decisions(
         known, records, joint, settings = wanted, None, False, replace(settings, one_per=None, one_per_penalty=None)
     number_of = {record: number for number, record in enumerate(known)}
 
-    def find(texts: list[str]) -> Index:
+    def find(texts: Slices) -> Index:
         return np.array([number_of.get(text, -1) for text in texts], dtype=np.int32)
 
     def rule(chosen: Settings) -> Ruling | None:

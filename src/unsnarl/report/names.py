@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from unsnarl.files.labels import read_retired
 from unsnarl.files.runs import RunFiles
 from unsnarl.files.session import Columns, Session
-from unsnarl.files.tables import LINEAGE, RETIRED, IdList, Names, PackedTexts, TableColumns, with_content
+from unsnarl.files.tables import LINEAGE, RETIRED, IdList, Names, TableColumns, with_content
 from unsnarl.lineage.changes import CHANGES, Count, Lineage, count_changes
 from unsnarl.lineage.naming import Before, Digest, Naming, carry_names, find_content_ids, hash_texts
 from unsnarl.lineage.overlap import number_clusters
 from unsnarl.model import Clustering
+from unsnarl.slices import Slices
 
 Tables = dict[str, tuple[dict[str, str], TableColumns]]
 """By name the columns' SQL types, and the columns."""
@@ -44,7 +45,7 @@ class ClusterNames:
         """Put these ids into the table of clusters, and content_id at its end."""
         naming = self.naming
         called = Names(naming.cluster_ids, naming.number_of)
-        contents = Names(PackedTexts(naming.content_ids), naming.number_of)
+        contents = Names(Slices.of(naming.content_ids.tolist()), naming.number_of)
         return {**clusters, "cluster_id": called, "content_id": contents}
 
     def schemas(self, schemas: Mapping[str, dict[str, str]]) -> dict[str, dict[str, str]]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from unsnarl.files.checksums import Described
 from unsnarl.files.decision_sources import DecisionSource, open_decisions
@@ -17,7 +14,6 @@ from unsnarl.files.pairs import PairSource, read_pairs
 from unsnarl.files.records import RecordSource, read_records
 from unsnarl.files.runs import open_run
 from unsnarl.files.session import Session
-from unsnarl.model import Index
 from unsnarl.report.forecast import share_memory
 from unsnarl.report.machine import refuse_narrow
 from unsnarl.report.ruling import Register, Ruling, make_ruling
@@ -47,21 +43,15 @@ class Opened:
     decisions: DecisionSource | None = None
     described: Described | None = None
 
-    def rule(self, n_records: int, find: Callable[[NDArray[Any]], Index], settings: Settings) -> Ruling | None:
+    def rule(self, register: Register, settings: Settings) -> Ruling | None:
         """Work out which decisions apply, and what sources there are; None where there is neither.
 
-        find  gives the number of each of some ids, negative for what is no record
+        register  who is a record
 
         Raises InputError.
         """
-
-        def find_all(texts: list[str]) -> Index:
-            packed = np.empty(len(texts), dtype=object)
-            packed[:] = texts
-            return find(packed)
-
         log = None if self.decisions is None else self.decisions.log
-        return make_ruling(log, self.records, self.pairs.joint, Register(n_records, find_all), settings)
+        return make_ruling(log, self.records, self.pairs.joint, register, settings)
 
     @property
     def paths(self) -> list[str]:
@@ -96,7 +86,4 @@ def open_input(asked: Asked, settings: Settings, clock: Clock) -> Iterator[tuple
             decisions = None if asked.decisions is None else open_decisions(asked.decisions)
             opened = Opened(source, records, decisions)
             opened.start_checksums(settings.checksums)
-            if decisions is not None:
-                # What is wrong with them is said before the work starts, and the checksums take one processor only.
-                _ = decisions.log
         yield session, opened

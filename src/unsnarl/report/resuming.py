@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from unsnarl.files.checkpoints import Checkpoints, describe_files
 from unsnarl.files.runs import find_versions
-from unsnarl.interning import Dictionary, Ids, find_indexes
+from unsnarl.interning import Dictionary, Ids
 from unsnarl.model import Components, Forest, Pairs
 from unsnarl.report.intake import Input, add_ruling
 from unsnarl.report.opening import Opened
+from unsnarl.report.ruling import Register
 from unsnarl.settings import Settings
 
 _PHASE = "settled"
@@ -49,7 +49,7 @@ def load_input(target: str | None, opened: Opened, settings: Settings) -> Input 
         kind=opened.pairs.kind,
         threads=opened.pairs.session.threads,
     )
-    ruling = opened.rule(len(given.ids), partial(find_indexes, given.ids), settings)
+    ruling = opened.rule(Register(len(given.ids), Dictionary.of(given.ids).find), settings)
     Dictionary.let_go(given.ids)
     return add_ruling(given, ruling, np.arange(len(given.ids), dtype=np.int32))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsnarl.decisions.chains import Contradiction, Sameness, find_contradictions, find_rule_breaks
+from unsnarl.decisions.entries import CODE_OF
 from unsnarl.decisions.events import UNDO, UNSURE, Event
 from unsnarl.decisions.log import HOLDS, Log
 from unsnarl.decisions.resolving import Resolution, by_reviewer, latest_first, resolve
@@ -33,6 +33,7 @@ from unsnarl.report.statements import (
 )
 from unsnarl.report.summary import count_of
 from unsnarl.settings import Settings
+from unsnarl.slices import Slices
 
 STATUSES = (HOLDS, "undone", "superseded", UNSURE, UNDO, "applied", "stale", "unknown ids", "overruled")
 """What becomes of events."""
@@ -53,7 +54,7 @@ class Register:
     """
 
     n_records: int
-    find: Callable[[list[str]], Index]
+    find: Callable[[Slices], Index]
 
 
 @dataclass(frozen=True)
@@ -127,13 +128,11 @@ class _Judge:
     def __init__(self, log: Log, register: Register, settings: Settings) -> None:
         self._register, self._settings = register, settings
         self.log = log
-        columns = log.events.columns
         self.status = np.zeros(len(log.events), dtype=np.int8)
-        says_nothing = {UNSURE: STATUSES.index(UNSURE), UNDO: STATUSES.index(UNDO)}
-        self.status[:] = list(map(says_nothing.get, columns.kinds, itertools.repeat(0)))
-        if log.cancelled:
-            gone = [i for i, name in enumerate(columns.names) if name in log.cancelled]
-            self.status[gone] = [STATUSES.index(log.cancelled[columns.names[i]]) for i in gone]
+        for kind in (UNSURE, UNDO):
+            self.status[log.events.columns.kinds == CODE_OF[kind]] = STATUSES.index(kind)
+        for name, places in log.events.names.find(log.cancelled).items():
+            self.status[places] = STATUSES.index(log.cancelled[name])
         self.applied = np.flatnonzero(self.status == 0)
         self.changed: dict[int, Event] = {}
         self.notes = list(log.notes)
@@ -268,7 +267,7 @@ def _without(event: Event, unknown: set[str]) -> Event:
 def _read_sources(records: RecordSource, joint: bool, column: str, register: Register) -> Sources:
     """Read the source of each record, by number."""
     ids, codes, names = read_sources(records, joint, column)
-    numbers = register.find(ids.tolist())
+    numbers = register.find(Slices.of(ids.tolist()))
     code_of = np.full(register.n_records, -1, dtype=np.int32)
     code_of[numbers[numbers >= 0]] = codes[numbers >= 0]
     return Sources(code_of, names)

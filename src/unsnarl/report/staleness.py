@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl.decisions.entries import Entries
+from unsnarl.decisions.entries import COLUMNS, HASH_LEFT, HASH_RIGHT, LEFT, RIGHT, Entries
 from unsnarl.files.record_columns import find_changed
 from unsnarl.files.records import RecordSource
 
@@ -33,14 +33,15 @@ class Hashed:
     def of(entries: Entries, chosen: Longs) -> Hashed:
         """Take the hashes out of some events, of the records that they name."""
         columns, made = entries.columns, Hashed({}, {})
+        hashed = chosen[columns.lengths[COLUMNS, chosen] > 0]
         by_text: dict[str, list[int]] = {}
-        for position in chosen.tolist():
-            if columns.columns[position]:
-                by_text.setdefault(columns.columns[position], []).append(position)
+        for position, text in zip(hashed.tolist(), columns.field(COLUMNS).take(hashed), strict=True):
+            by_text.setdefault(text, []).append(position)
         for text, some in by_text.items():
-            ids = [*map(columns.left.__getitem__, some), *map(columns.right.__getitem__, some)]
-            hashes = [*map(columns.hash_left.__getitem__, some), *map(columns.hash_right.__getitem__, some)]
-            made._add(tuple(json.loads(text)), some, ([*some, *some], ids, hashes))
+            left, right, hash_left, hash_right = (
+                columns.field(number).take(some).tolist() for number in (LEFT, RIGHT, HASH_LEFT, HASH_RIGHT)
+            )
+            made._add(tuple(json.loads(text)), some, ([*some, *some], [*left, *right], [*hash_left, *hash_right]))
         is_chosen = set(chosen.tolist())
         for position, event in entries.others.items():
             if event.hashes and position in is_chosen:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl.decisions.entries import Entries
-from unsnarl.decisions.events import DIFFERENT, GROUP, KINDS, SAME, Event
+from unsnarl.decisions.entries import CODE_OF, LEFT, RIGHT, Entries
+from unsnarl.decisions.events import DIFFERENT, GROUP, SAME, Event
 from unsnarl.model import Index
+from unsnarl.slices import Slices
 
 Longs = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_CODES = {kind: code for code, kind in enumerate(KINDS)}
-_TYING, _SEPARATING = (SAME, GROUP), (DIFFERENT, GROUP)
+_TYING, _SEPARATING = ([CODE_OF[kind] for kind in kinds] for kinds in ((SAME, GROUP), (DIFFERENT, GROUP)))
 
 LARGE_PARTITION = 30
 """An event that tells more parts apart than this is a family, and not a cannot-link for each two of them."""
@@ -59,7 +59,7 @@ class Named:
     is_same, is_different   bool[events]  groups are both
     """
 
-    ids: list[str]
+    ids: Slices
     event: Longs
     part: Longs
     is_same: Bools
@@ -100,24 +100,23 @@ def name_all(entries: Entries, chosen: Longs, changed: Mapping[int, Event]) -> N
     special = {**entries.others, **changed}
     is_plain = np.ones(len(entries), dtype=np.bool_)
     is_plain[list(special)] = False
-    kinds = np.fromiter(map(_CODES.__getitem__, columns.kinds), dtype=np.int8, count=len(entries))[chosen]
-    is_same, is_different = (np.isin(kinds, [KINDS.index(kind) for kind in told]) for told in (_TYING, _SEPARATING))
+    is_same, is_different = (np.isin(columns.kinds[chosen], told) for told in (_TYING, _SEPARATING))
     plain = np.flatnonzero(is_plain[chosen])
-    at = chosen[plain].tolist()
-    sides = [list(map(column.__getitem__, at)) for column in (columns.left, columns.right)]
+    at = chosen[plain]
     rest = np.flatnonzero(~is_plain[chosen]).tolist()
     ids, event, part = _name_others([(number, special[int(chosen[number])]) for number in rest])
     event = np.concatenate((plain, plain, event))
     part = np.concatenate((np.zeros(len(plain), dtype=np.int64), ~is_same[plain], part))
     order = np.argsort(event, kind="stable")
-    texts = np.array([*sides[0], *sides[1], *ids], dtype=object)[order]
-    return Named(texts.tolist(), event[order], part[order], is_same, is_different)
+    sides = [columns.field(LEFT).take(at), columns.field(RIGHT).take(at)]
+    texts = Slices.join(*sides, *([Slices.of(ids)] if ids else [])).take(order)
+    return Named(texts, event[order], part[order], is_same, is_different)
 
 
 def name_nothing() -> Named:
     """Give what no events say."""
     none = np.zeros(0, dtype=np.int64)
-    return Named([], none, none, none.astype(np.bool_), none.astype(np.bool_))
+    return Named(Slices.of([]), none, none, none.astype(np.bool_), none.astype(np.bool_))
 
 
 def _begins(said: Statements) -> Bools:

@@ -26,6 +26,7 @@ from unsnarl.report.term_forecast import out_of_memory
 from unsnarl.report.term_intake import TermInput
 from unsnarl.report.term_outcome import make_findings
 from unsnarl.report.timing import Clock
+from unsnarl.slices import Slices
 from unsnarl.term_settings import TermSettings
 
 Solve = Callable[[Constraints | None], Outcome]
@@ -44,7 +45,7 @@ def rule_terms(log: Log | None, records: RecordSource | None, ids: Any, settings
         return None
     index_of = {text: index for index, text in enumerate(ids.tolist())}
 
-    def find(texts: list[str]) -> Index:
+    def find(texts: Slices) -> Index:
         return np.array([index_of.get(text, -1) for text in texts], dtype=np.int32)
 
     shared = shared_settings(settings)
