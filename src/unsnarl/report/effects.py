@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unsnarl.model import Clustering, Components, Forest, Index
+from unsnarl.model import Clustering, Forest, Index
 from unsnarl.report.statements import Statements, mark_repeated
 
 Counts = NDArray[np.int64]
@@ -28,20 +28,16 @@ class Effects:
     n_moved: Counts
 
 
-def find_same_components(
-    one: Forest, other: Forest, components: Components, looked_at: Bools, until: float = 1.0
-) -> Bools:
+def find_same_components(one: Forest, other: Forest, component_of: Index, until: float = 1.0) -> Bools:
     """Mark the records of components that have the same merges in two forests, up to a distance.
 
-    components  of `one`; each component of `other` lies in one of these
-    looked_at   bool[n]  records whose components are compared; others are not marked
+    component_of  int32[n]  of `one`; each component of `other` lies in one of these
 
     Cost: O(merges log merges + n).
     """
-    component_of = components.component_of
     columns = []
     for forest in (one, other):
-        kept = np.flatnonzero(looked_at[forest.left] & (forest.distance <= until))
+        kept = np.flatnonzero(forest.distance <= until)
         component = component_of[forest.left[kept]]
         order = np.argsort(component, kind="stable")
         kept = kept[order]
@@ -55,7 +51,7 @@ def find_same_components(
     alike = [[column[~is_other[each[0]]] for column in each] for each in columns]
     differs = np.any([a != b for a, b in zip(*alike, strict=True)], axis=0)
     is_other[alike[0][0][differs]] = True
-    same: Bools = looked_at & ~is_other[component_of]
+    same: Bools = ~is_other[component_of]
     return same
 
 

@@ -28,74 +28,75 @@ from unsnarl.settings import Settings
 
 
 @dataclass(frozen=True)
-class _Some:
-    """Hold some records, numbered anew in the same order, so that work on them costs nothing for the others.
+class _Problem:
+    """Hold whole components, their records numbered 0 .. k - 1.
 
-    records  int32[k]  increasing
-    rank     int32[n]  place of each record among them; of others it means nothing
+    component_of  int32[k]
+    rules         what holds whatever people decide
+    forest        the merges under decisions
     """
 
-    records: Index
-    rank: Index
+    pairs: Pairs
+    component_of: Index
+    rules: Constraints
+    forest: Forest
 
-    @staticmethod
-    def of(is_chosen: NDArray[np.bool_]) -> _Some:
-        """Take the records that are marked."""
+    def pick(self, is_chosen: NDArray[np.bool_]) -> tuple[_Problem, Index]:
+        """Take some of the components, so that work on them costs nothing for the others; gives their records too.
+
+        is_chosen  bool[k]  marks their records, which keep their order
+        """
         records = np.flatnonzero(is_chosen).astype(np.int32)
         rank = np.zeros(len(is_chosen), dtype=np.int32)
         rank[records] = np.arange(len(records), dtype=np.int32)
-        return _Some(records, rank)
-
-    def take_pairs(self, pairs: Pairs, is_chosen: NDArray[np.bool_]) -> Pairs:
-        """Take the pairs of these records, none of which has a pair with another."""
-        kept = np.flatnonzero(is_chosen[pairs.left])
-        left, right = self.rank[pairs.left[kept]], self.rank[pairs.right[kept]]
-        return Pairs(left, right, pairs.score[kept], len(self.records))
-
-    def take_rules(self, under: Constraints, is_chosen: NDArray[np.bool_]) -> Constraints:
-        """Take what holds between these records."""
-        linked, told = is_chosen[under.left], is_chosen[under.member]
-        return Constraints(
-            self.rank[under.must_of[self.records]],
-            self.rank[under.left[linked]],
-            self.rank[under.right[linked]],
-            self.rank[under.member[told]],
-            under.family[told],
+        forest, rules, n_records = self.forest, self.rules, len(records)
+        kept, made = np.flatnonzero(is_chosen[self.pairs.left]), np.flatnonzero(is_chosen[forest.left])
+        linked, told = is_chosen[rules.left], is_chosen[rules.member]
+        left, right = (rank[column[kept]] for column in (self.pairs.left, self.pairs.right))
+        component, one, other = (rank[column[made]] for column in (forest.component, forest.left, forest.right))
+        held = Constraints(
+            rank[rules.must_of[records]],
+            rank[rules.left[linked]],
+            rank[rules.right[linked]],
+            rank[rules.member[told]],
+            rules.family[told],
         )
+        some = _Problem(
+            Pairs(left, right, self.pairs.score[kept], n_records),
+            rank[self.component_of[records]],
+            held,
+            Forest(component, one, other, forest.distance[made], forest.size[made], n_records),
+        )
+        return some, records
 
-    def put_back(self, forest: Forest) -> Forest:
-        """Give merges of these records the numbers that they have among all."""
-        component, left, right = (self.records[column] for column in (forest.component, forest.left, forest.right))
-        return Forest(component, left, right, forest.distance, forest.size, len(self.rank))
-
-
-def _link_without(given: Input, chosen: Settings, is_touched: NDArray[np.bool_], until: float) -> Forest:
-    """Link some records, whole components, as if nobody had decided anything, up to a distance at least.
-
-    Cost: that of linking them.
-    """
-    assert given.ruled is not None
-    some = _Some.of(is_touched)
-    pairs = some.take_pairs(given.pairs, is_touched)
-    link = link_constrained(given.threads, chosen.linkage, None, until)
-    rules = some.take_rules(given.ruled.rules, is_touched)
-    return some.put_back(link(pairs, solve.find_components(pairs, chosen.threshold), rules))
+    def link(self, threads: int, chosen: Settings, until: float) -> Forest:
+        """Link them as if nobody had decided anything, up to a distance at least."""
+        link = link_constrained(threads, chosen.linkage, None, until)
+        return link(self.pairs, solve.find_components(self.pairs, chosen.threshold), self.rules)
 
 
 def _compare(given: Input, found: Findings, is_touched: NDArray[np.bool_]) -> tuple[Clustering, NDArray[np.bool_]]:
     """Give the clusters there would be without decisions, and mark the records of components with the same merges.
 
     is_touched  the records of components that decisions lie in
+
+    Cost: that of linking these, and O(n).
     """
-    components, chosen, cut = given.components, found.settings, snap_distance(found.settings.cut)
-    base = _link_without(given, chosen, is_touched, cut)
-    now = found.forest
-    before = np.where(is_touched, cut_forest(base, cut).cluster_of, found.clustering.cluster_of)
-    is_same = find_same_components(now, base, components, is_touched, cut)
+    assert given.ruled is not None
+    chosen, cut = found.settings, snap_distance(found.settings.cut)
+    whole = _Problem(given.pairs, given.components.component_of, given.ruled.rules, found.forest)
+    some, records = whole.pick(is_touched)
+    base = some.link(given.threads, chosen, cut)
+    before = found.clustering.cluster_of.copy()
+    before[records] = records[cut_forest(base, cut).cluster_of]
+    is_same = find_same_components(some.forest, base, some.component_of, cut)
     if is_same.any():
         # Few look the same as far as the cut; whether they are needs all their merges.
-        is_same = find_same_components(now, _link_without(given, chosen, is_same, 1.0), components, is_same)
-    return Clustering(before), is_same | ~is_touched
+        few, places = some.pick(is_same)
+        is_same[places] = find_same_components(few.forest, few.link(given.threads, chosen, 1.0), few.component_of)
+    is_unchanged = ~is_touched
+    is_unchanged[records] = is_same
+    return Clustering(before), is_unchanged
 
 
 def weigh_decisions(given: Input, found: Findings) -> tuple[Decided, NDArray[np.bool_] | None]:
