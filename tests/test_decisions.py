@@ -29,6 +29,7 @@ from unsnarl.files.tables import unpack
 from unsnarl.model import Clustering
 from unsnarl.report import blocked, effects, standoffs, statements
 from unsnarl.settings import Settings
+from unsnarl.slices import Slices
 
 FILES = ("clusters.parquet", "merges.parquet", "components.parquet")
 Events = list[dict[str, Any]]
@@ -455,7 +456,7 @@ def test_records_have_changed_where_their_content_has_another_hash(
     with Session() as session:
         source = read_records(session, records, Settings())
         ids = [f"r{i}" for i in range(len(now))]
-        found = find_changed(source, False, columns, ([*ids, "nobody"], [*then, "x"]))
+        found = find_changed(source, False, columns, (Slices.of([*ids, "nobody"]), Slices.of([*then, "x"])))
     assert sorted(found.tolist()) == expected
 
 

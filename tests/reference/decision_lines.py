@@ -12,7 +12,7 @@ _TIME = r"([0-9]{4}-[0-9]{2}-[0-9]{2})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9
 _HASHES = rf'\{{(?:"\3": ?{_TEXT}, ?"\4": ?{_TEXT}|"\4": ?{_TEXT}, ?"\3": ?{_TEXT})\}}'
 _PLAIN = re.compile(
     rf'\{{"event": ?{_TEXT}, ?"kind": ?"(same|different|unsure)", ?"ids": ?\[{_TEXT}, ?{_TEXT}\], ?'
-    rf'"by": ?{_TEXT}, ?"at": ?"({_TIME})"(?:, ?"comment": ?("(?:[^"\\]|\\.)*"))?'
+    rf'"by": ?{_TEXT}, ?"at": ?"({_TIME})"(?:, ?"comment": ?("(?:[^"\\]|\\(?!u[dD]).)*"))?'
     rf'(?:, ?"content": ?\{{"columns": ?(\[{_NAME}(?:, ?{_NAME})*\]), ?"hashes": ?{_HASHES}\}})?\}}\r?'
 )
 

@@ -120,12 +120,23 @@ def _fail(where: str, problem: str, hint: str = _HINT) -> InputError:
     return InputError(f"DECISIONS: {where}: {problem}.", hint=hint)
 
 
+def _is_utf8(text: str) -> bool:
+    """Say whether a text can be written: JSON knows halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _read_text(given: Mapping[str, Any], name: str, where: str) -> str:
     value = given.get(name)
     if value is None:
         return ""
     if not isinstance(value, str):
         raise _fail(where, f"{name!r} is not a text")
+    if not _is_utf8(value):
+        raise _fail(where, f"{name!r} is {value!r}, which is not UTF-8")
     return value
 
 
@@ -160,10 +171,8 @@ def _read_id(value: Any, where: str) -> str:
         return str(value)
     if not isinstance(value, str) or not value:
         raise _fail(where, "a record id must be a text that is not empty")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise _fail(where, f"the record id {value!r} is not UTF-8") from None
+    if not _is_utf8(value):
+        raise _fail(where, f"the record id {value!r} is not UTF-8")
     return value
 
 
@@ -244,7 +253,7 @@ def _read_plain(given: dict[str, Any], where: str) -> Event | None:
     a, b = ids
     if not (type(a) is type(b) is type(by) is type(at) is type(event) is type(comment) is str and a and b and by):
         return None
-    if a == b or not _is_utc(at) or (comment and not event):
+    if a == b or not _is_utc(at) or (comment and not event) or not _is_utf8(event + comment):
         return None
     if not all(text.isascii() and len(quote(text)) == len(text) + 2 for text in (a, b, by)):
         return None

@@ -52,8 +52,9 @@ class Log:
         """List the events of `find_holding`."""
         return [self.events[i] for i in self.find_holding()]
 
-    def find_digest(self) -> str:
-        """Give the SHA-256 of what the log says, the same for any order of its lines."""
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of what the log says, the same for any order of its lines."""
         lines = sorted(event.as_line() for event in self.events)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

@@ -16,6 +16,7 @@ from unsnarl.files.parts import UNTYPED, Part
 from unsnarl.files.records import RecordSource
 from unsnarl.files.rows import View, guard, guard_arrays, show_hashes, show_texts, unite
 from unsnarl.files.session import quote_text
+from unsnarl.slices import Slices
 
 _HASH_LENGTH = 32
 
@@ -85,7 +86,7 @@ def _write_hash(columns: Sequence[str]) -> str:
 
 
 def find_changed(
-    records: RecordSource, joint: bool, columns: Sequence[str], said: tuple[Sequence[str], Sequence[str]]
+    records: RecordSource, joint: bool, columns: Sequence[str], said: tuple[Slices, Slices]
 ) -> NDArray[np.int64]:
     """Find the rows whose record now has another hash than it had; a record that is not there has not changed.
 

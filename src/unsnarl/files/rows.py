@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from unsnarl.errors import InputError
-from unsnarl.files.arrow import Column, Table, pack_objects
+from unsnarl.files.arrow import Column, Table, Texts, pack_objects
 from unsnarl.files.delimited import guess_lines
 from unsnarl.files.direct import Take, is_possible
 from unsnarl.files.parts import FrameKind, Part, Scan, Source, explain_failure
 from unsnarl.files.session import Columns, EngineError, Session
+from unsnarl.slices import Slices
 
 N_EXAMPLES = 5
 ROW_NOTE = "(Rows are data rows, counted from 1; a header line is not counted.)"
@@ -198,12 +199,12 @@ def input_error(problem: str, examples: list[str], hint: str) -> InputError:
     return InputError(problem, examples=examples, hint=f"{hint} {ROW_NOTE}")
 
 
-def show_hashes(session: Session, ids: Sequence[str], hashes: Sequence[str]) -> str:
+def show_hashes(session: Session, ids: Slices, hashes: Slices) -> str:
     """Show SQL some ids and hashes as a table with the columns row, id and hash, as `show_texts` does."""
 
     def batches() -> Iterator[list[Column]]:
-        packed = [np.array(texts, dtype=object) for texts in (ids, hashes)]
-        yield [np.arange(len(ids)), *map(pack_objects, packed)]
+        everything = np.arange(len(ids))
+        yield [everything, *(Texts(*some.gather(everything)) for some in (ids, hashes))]
 
     return session.register("said", Table([("row", "l"), ("id", "U"), ("hash", "U")], batches))
 

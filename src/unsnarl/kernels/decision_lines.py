@@ -29,7 +29,7 @@ def _literal(text: str) -> Words:
 
 _QUOTE, _BACKSLASH, _BLANK, _COLON, _COMMA, _RETURN, _DELETE = (ord(sign) for sign in '"\\ :,\r\x7f')
 _ZERO, _NINE, _TEE, _ZED, _POINT, _DASH = (ord(sign) for sign in "09TZ.-")
-_YOU = ord("u")
+_YOU, _DEES = ord("u"), (ord("d"), ord("D"))
 _DIGITS, _ESCAPES = _literal("0123456789abcdefABCDEF"), _literal('"\\/bfnrt')
 _OPEN, _CLOSE, _BEGIN, _END, _NEXT, _IS = (_literal(sign) for sign in "{}[],:")
 _EVENT, _KIND, _IDS, _BY, _AT, _COMMENT, _CONTENT, _COLUMNS, _HASHES = (
@@ -126,6 +126,9 @@ def _skip_comment(content: Words, at: int, end: int) -> int:
         if content[k] == _BACKSLASH:
             k += 1
             if k < end and content[k] == _YOU:
+                # Halves of characters are looked at elsewhere.
+                if k + 1 < end and content[k + 1] in _DEES:
+                    return _NOWHERE
                 for digit in range(k + 1, k + 5):
                     if digit >= end or not _is_hex(content[digit]):
                         return _NOWHERE

@@ -183,7 +183,7 @@ class LogReport:
             "n_undone": tally["undone"],
             "n_superseded": tally["superseded"],
             "n_repeated": self.log.n_repeated,
-            "sha256": self.log.find_digest(),
+            "sha256": self.log.digest,
             "contradictions": [_as_dict(one) for one in self.contradictions],
             "stale": [event.event for event in self.stale],
             "unknown_ids": sorted({record for record, _ in self.unknown}),

@@ -26,7 +26,7 @@ def _open(target: str, opened: Opened, settings: Settings) -> Checkpoints:
     """Name what the results depend on: the files, the settings that have a say, and the versions."""
     chosen = {name: value for name, value in dataclasses.asdict(settings).items() if name not in _WITHOUT_A_SAY}
     n_pairs = len(opened.pairs.paths)
-    decided = None if opened.decisions is None else opened.decisions.log.find_digest()
+    decided = None if opened.decisions is None else opened.decisions.log.digest
     return Checkpoints(target, [describe_files(opened.paths), n_pairs, chosen, decided, find_versions()])
 
 
