@@ -28,7 +28,7 @@ from unsnarl.decisions.events import KINDS, Event, read_event
 from unsnarl.decisions.log import replay
 from unsnarl.decisions.resolving import latest_first, resolve
 from unsnarl.errors import InputError
-from unsnarl.files.decision_lines import read_entries, read_line
+from unsnarl.files.decision_lines import ReadEntries, read_entries, read_line
 from unsnarl.files.decision_tables import read_table, write_long
 from unsnarl.files.decisions import append, read_lines, read_log
 from unsnarl.interning import read_long
@@ -349,6 +349,29 @@ def test_plain_lines_with_a_sign_changed_are_read_as_one_by_one(data: st.DataObj
         if plain is not None:
             said = [columns.field(field)[i] for field in range(N_FIELDS)]
             assert (KINDS[columns.kinds[i]], said) == plain
+
+
+HALF = "\ud800"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"event": HALF},
+        {"by": HALF},
+        {"comment": HALF},
+        {"ids": [HALF, "b"]},
+        {"supersedes": [HALF]},
+        {"content": {"columns": ["c"], "hashes": {"a": HALF}}},
+        {"content": {"columns": [HALF], "hashes": {"a": "1f"}}},
+        {"content": {"columns": ["c"], "hashes": {HALF: "1f"}}},
+    ],
+)
+@pytest.mark.parametrize("reader", [read_entries, read_long])
+def test_half_a_character_is_refused(more: dict[str, Any], reader: ReadEntries) -> None:
+    said = {"event": "e", "kind": "same", "ids": ["a", "b"], "by": "ana", "at": "2026-11-23T10:00:00Z", **more}
+    with pytest.raises(InputError, match=r"log, line 1.*(UTF-8|must name events)"):
+        reader(json.dumps(said).encode() + b"\n", "log")
 
 
 def test_a_time_is_one_that_the_calendar_has() -> None:

@@ -213,6 +213,8 @@ def _read_content(given: Mapping[str, Any], where: str) -> tuple[dict[str, str],
         isinstance(name, str) for name in columns
     ):
         raise _fail(where, "'content' must hold texts")
+    if not all(map(_is_utf8, (*hashes, *hashes.values(), *columns))):
+        raise _fail(where, "'content' is not UTF-8")
     return dict(hashes), tuple(columns)
 
 
@@ -289,7 +291,7 @@ def read_event(given: Any, where: str) -> Event:
         raise _fail(where, f"'kind' is {kind!r}", f"It must be one of {', '.join(KINDS)}.")
     supersedes = given.get("supersedes") or []
     supersedes = [supersedes] if isinstance(supersedes, str) else _read_list(supersedes, "supersedes", where)
-    if not all(isinstance(name, str) and name for name in supersedes):
+    if not all(isinstance(name, str) and name and _is_utf8(name) for name in supersedes):
         raise _fail(where, "'supersedes' must name events")
     of = _read_text(given, "of", where)
     if (kind == UNDO) != bool(of):

@@ -88,25 +88,13 @@ def _skip_text(content: Words, at: int, end: int, is_wide: bool) -> int:
 
 
 @inner
-def _is_hex(sign: int) -> bool:
-    """Say whether a byte is a hexadecimal digit.
+def _is_among(sign: int, signs: Words) -> bool:
+    """Say whether a byte is one of some.
 
     Needs: nothing. Overwrites: nothing. Each turn: none before k is it.
     """
-    for k in range(len(_DIGITS)):
-        if _DIGITS[k] == sign:
-            return True
-    return False
-
-
-@inner
-def _is_escape(sign: int) -> bool:
-    """Say whether a byte stands for another after a backslash.
-
-    Needs: nothing. Overwrites: nothing. Each turn: none before k is it.
-    """
-    for k in range(len(_ESCAPES)):
-        if _ESCAPES[k] == sign:
+    for k in range(len(signs)):
+        if signs[k] == sign:
             return True
     return False
 
@@ -130,10 +118,10 @@ def _skip_comment(content: Words, at: int, end: int) -> int:
                 if k + 1 < end and content[k + 1] in _DEES:
                     return _NOWHERE
                 for digit in range(k + 1, k + 5):
-                    if digit >= end or not _is_hex(content[digit]):
+                    if digit >= end or not _is_among(content[digit], _DIGITS):
                         return _NOWHERE
                 k += 4
-            elif k >= end or not _is_escape(content[k]):
+            elif k >= end or not _is_among(content[k], _ESCAPES):
                 return _NOWHERE
         k += 1
     return _NOWHERE

@@ -21,7 +21,8 @@ from unsnarl.report.statements import Statements
 from unsnarl.report.summary import count_of
 from unsnarl.slices import Slices
 
-EFFECTS = _, CHANGED, ALREADY_SO = ("", "changed", "already so")
+CHANGED, ALREADY_SO = "changed", "already so"
+EFFECTS = ("", CHANGED, ALREADY_SO)
 """What events did; nothing, where they do not apply."""
 
 
