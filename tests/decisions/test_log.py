@@ -362,6 +362,7 @@ HALF = "\ud800"
         {"comment": HALF},
         {"ids": [HALF, "b"]},
         {"supersedes": [HALF]},
+        {"seen": {"x": [HALF]}},
         {"content": {"columns": ["c"], "hashes": {"a": HALF}}},
         {"content": {"columns": [HALF], "hashes": {"a": "1f"}}},
         {"content": {"columns": ["c"], "hashes": {HALF: "1f"}}},
@@ -372,6 +373,31 @@ def test_half_a_character_is_refused(more: dict[str, Any], reader: ReadEntries) 
     said = {"event": "e", "kind": "same", "ids": ["a", "b"], "by": "ana", "at": "2026-11-23T10:00:00Z", **more}
     with pytest.raises(InputError, match=r"log, line 1.*(UTF-8|must name events)"):
         reader(json.dumps(said).encode() + b"\n", "log")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"kind": ["same"]}, "'kind' is"),
+        ({"kind": {}}, "'kind' is"),
+        ({"at": "0001-01-01T00:00:00+05:00"}, "no calendar"),
+        ({"at": "9999-12-31T23:00:00-05:00"}, "no calendar"),
+    ],
+)
+def test_what_is_no_event_is_refused_with_its_line(more: dict[str, Any], said: str) -> None:
+    line = json.dumps({"kind": "same", "ids": ["a", "b"], "by": "ana", "at": "2026-11-23T10:00:00Z", **more}).encode()
+    for reader in (read_entries, read_long):
+        with pytest.raises(InputError, match=f"log, line 1.*{said}"):
+            reader(line + b"\n", "log")
+
+
+def test_a_mark_before_a_line_without_an_end_takes_nothing_away(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    for content, n_events in ((b"", 0), (PLAIN[0], 1), (PLAIN[0] + b"\n", 1), (b'{"torn', 0)):
+        log.write_bytes(b"\xef\xbb\xbf" + content)
+        assert len(read_log(log).events) == len(read_log(log, read_long).events) == n_events
+        _, after = append(log, lambda _: [read_event({"kind": "same", "ids": ["p", "q"]}, "said")])
+        assert len(after.events) == len(read_log(log).events) == n_events + 1 and not read_log(log).notes
 
 
 def test_a_time_is_one_that_the_calendar_has() -> None:

@@ -25,6 +25,7 @@ _OF_TWO = frozenset((SAME, DIFFERENT, UNSURE))
 _ID_LENGTH = 16
 _CANONICAL = json.JSONEncoder(sort_keys=True)
 _PLAIN = json.JSONEncoder(ensure_ascii=False)
+_LENIENT = json.JSONEncoder(ensure_ascii=False, default=str)
 _HINT = 'As in {"kind": "same", "ids": ["a", "b"], "by": "ana", "at": "2026-11-23T10:00:00Z"}.'
 
 _UTC = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.(?!000000)[0-9]{6})?Z")
@@ -151,7 +152,10 @@ def _read_time(given: Mapping[str, Any], where: str) -> str:
         raise _fail(where, f"'at' is {text!r}, which is no time", "Write UTC, as 2026-11-23T10:00:00Z.") from None
     if moment.tzinfo is None:
         raise _fail(where, f"'at' is {text!r}, which does not say in what zone", "Write UTC, as 2026-11-23T10:00:00Z.")
-    return write_time(moment)
+    try:
+        return write_time(moment)
+    except OverflowError:
+        raise _fail(where, f"'at' is {text!r}, which no calendar has in UTC") from None
 
 
 def write_time(moment: datetime) -> str:
@@ -250,7 +254,7 @@ def _read_plain(given: dict[str, Any], where: str) -> Event | None:
     """
     kind, ids, by, at = given.get("kind"), given.get("ids"), given.get("by"), given.get("at")
     event, comment = given.get("event", ""), given.get("comment", "")
-    if kind not in _OF_TWO or type(ids) is not list or len(ids) != 2:
+    if type(kind) is not str or kind not in _OF_TWO or type(ids) is not list or len(ids) != 2:
         return None
     a, b = ids
     if not (type(a) is type(b) is type(by) is type(at) is type(event) is type(comment) is str and a and b and by):
@@ -297,6 +301,9 @@ def read_event(given: Any, where: str) -> Event:
     if (kind == UNDO) != bool(of):
         raise _fail(where, "'undo' needs 'of'" if kind == UNDO else "'of' is for 'undo' alone")
     hashes, columns = _read_content(given, where)
+    extra = {name: value for name, value in given.items() if name not in _KNOWN and value is not None}
+    if extra and not _is_utf8(_LENIENT.encode(extra)):
+        raise _fail(where, "a key that is not known holds what is not UTF-8")
     made = Event(
         event=_read_text(given, "event", where),
         kind=kind,
@@ -308,7 +315,7 @@ def read_event(given: Any, where: str) -> Event:
         comment=_read_text(given, "comment", where),
         hashes=hashes,
         columns=columns,
-        extra={name: value for name, value in given.items() if name not in _KNOWN and value is not None},
+        extra=extra,
         where=where,
     )
     return made if made.event else _with_id(made)

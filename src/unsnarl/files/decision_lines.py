@@ -10,9 +10,6 @@ from unsnarl.decisions.events import Event, read_event
 from unsnarl.errors import InputError
 from unsnarl.files.parts import show
 
-MARK = b"\xef\xbb\xbf"
-"""What some editors put before the first line."""
-
 ReadEntries = Callable[[bytes, str], tuple[Entries, int]]
 """Reads lines, each with its end: their content and the name of the file; gives how many there are too."""
 
@@ -39,6 +36,6 @@ def read_entries(content: bytes, path: str) -> tuple[Entries, int]:
 
     Raises InputError, with the number of the line, for the first that is no event.
     """
-    lines = content.removeprefix(MARK).split(b"\n")[:-1]
+    lines = content.split(b"\n")[:-1]
     numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
     return Entries.of(read_line(line, f"{path}, line {number}") for number, line in numbered), len(lines)

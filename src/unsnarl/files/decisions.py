@@ -25,6 +25,8 @@ if sys.platform != "win32":
     import fcntl
 
 _END = b"\n"
+_MARK = b"\xef\xbb\xbf"
+"""What some editors put before the first line."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,9 @@ def read_lines(content: bytes, path: str, reader: ReadEntries = read_entries) ->
 
     Raises InputError, with the number of the line, for any other that is not an event.
     """
-    n_whole = content.rfind(_END) + 1
-    whole, tail = content[:n_whole], content[n_whole:]
+    begin = len(_MARK) if content.startswith(_MARK) else 0
+    n_whole = max(begin, content.rfind(_END) + 1)
+    whole, tail = content[begin:n_whole], content[n_whole:]
     entries, n_lines = reader(whole, path)
     notes: list[str] = []
     if not tail.strip():

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from unsnarl.decisions.entries import CODE_OF, N_FIELDS, Columns, Entries
 from unsnarl.decisions.events import Event
-from unsnarl.files.decision_lines import MARK, read_entries, read_line
+from unsnarl.files.decision_lines import read_entries, read_line
 from unsnarl.kernels import decision_lines as kernels
 from unsnarl.slices import Longs, make_words
 
@@ -63,7 +63,6 @@ def _add_others(columns: Columns, others: dict[int, Event]) -> Columns:
 
 def read_long(content: bytes, path: str) -> tuple[Entries, int]:
     """Do what `files.decision_lines.read_entries` does, at a cost of little more than looking at all bytes."""
-    content = content.removeprefix(MARK)
     if not content.isascii():
         try:
             content.decode()
